@@ -1,0 +1,176 @@
+"""``make run``, ``make stop`` and ``make clean``."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from . import databases, layout, odoo_command, postgres, prepare
+from .console import Failure, say, step
+from .layout import LOGS, RUN, SERVED_DATABASE, is_done, preparing, set_done
+
+PID_FILE = RUN / "server.pid"
+START_SECONDS = 120
+GREETING = """
+  {url}    log-in: admin / admin   (development only)
+           中文: zhang / zhang      (开发环境专用)
+
+  What to try first
+    1. Omnichannel → Import: drag a CSV, Excel or JSON-lines file of customers in.
+    2. Omnichannel → Channels: open a channel, issue its key, post records to it.
+    3. A customer's “Sources” page: where each value came from.
+
+  Odoo's command line: .run/odoo shell -d {database}
+  Stop with Ctrl-C.
+"""
+
+
+def run():
+    port = layout.port()
+    workers = layout.workers()
+    layout.claim_run_folder()
+    _check_port(port)
+    prepare.prepare()
+    _prepare_database()
+    server = _start(port, workers)
+    try:
+        _wait_until_served(server, port)
+        say(GREETING.format(url=f"http://127.0.0.1:{port}", database=SERVED_DATABASE))
+        if workers:
+            say("  With WORKERS live updates need a proxy: see docs/operations.md.\n")
+        server.wait()
+    except KeyboardInterrupt:
+        say("\nStopping …")
+    finally:
+        _end(server)
+        postgres.stop()
+        PID_FILE.unlink(missing_ok=True)
+    return 0
+
+
+def _check_port(port):
+    pid = _running_pid()
+    if pid:
+        raise Failure(
+            f"Already running (process {pid}); stop it with: make stop, or start "
+            "another working copy on a port of its own."
+        )
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise Failure(
+                f"Port {port} is used by another program; take another one: "
+                f"make run PORT={port + 1}"
+            ) from error
+
+
+def _prepare_database():
+    demo = layout.with_demo()
+    with preparing():
+        mark = layout.fingerprint(*databases._installed_files())
+        kind = f"demo={demo}"
+        if not databases.exists(SERVED_DATABASE):
+            template = databases.suite(demo)
+            with step(f"Database “{SERVED_DATABASE}”"):
+                databases.copy(template, SERVED_DATABASE)
+            set_done("served-kind", kind)
+        elif not is_done("served", mark):
+            with step("Database: upgrading the six addons"):
+                databases.upgrade(SERVED_DATABASE)
+        set_done("served", mark)
+        if not is_done("served-kind", kind):
+            say(
+                "  The database was made with another DEMO setting and is kept; "
+                "make clean starts anew."
+            )
+
+
+def _start(port, workers):
+    arguments = [
+        "--database",
+        SERVED_DATABASE,
+        "--http-interface=127.0.0.1",
+        f"--http-port={port}",
+        f"--gevent-port={port + 3}",
+        f"--workers={workers}",
+    ]
+    server = subprocess.Popen(
+        [str(part) for part in odoo_command.command(*arguments)],
+        env=odoo_command.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=(LOGS / "odoo.log").open("ab"),
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    PID_FILE.write_text(str(os.getpid()))
+    return server
+
+
+def _wait_until_served(server, port):
+    url = f"http://127.0.0.1:{port}/web/login"
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        if server.poll() is not None:
+            raise Failure(f"Odoo ended while starting; see {LOGS / 'odoo.log'}")
+        try:
+            with urllib.request.urlopen(url, timeout=30) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.3)
+    raise Failure(f"Odoo did not answer in time; see {LOGS / 'odoo.log'}")
+
+
+def _end(server):
+    if server.poll() is not None:
+        return
+    server.send_signal(signal.SIGINT)
+    try:
+        server.wait(15)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def _running_pid():
+    """The process of a ``make run`` of this folder that still lives."""
+    try:
+        pid = int(PID_FILE.read_text())
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return None
+    return pid if b"scripts" in command else None
+
+
+def stop():
+    layout.claim_run_folder()
+    pid = _running_pid()
+    if pid:
+        os.kill(pid, signal.SIGINT)
+        for _ in range(200):
+            if not _running_pid():
+                break
+            time.sleep(0.1)
+        else:
+            raise Failure(f"Process {pid} did not stop.")
+    postgres.stop()
+    say("Stopped.")
+
+
+def clean():
+    """Remove everything that was prepared; sources stay."""
+    if not RUN.exists():
+        return
+    stop()
+    sockets = RUN / "postgres-socket"
+    if sockets.exists():
+        shutil.rmtree(sockets.read_text(), ignore_errors=True)
+    shutil.rmtree(RUN)
+    say("Removed .run.")
