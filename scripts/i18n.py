@@ -1,4 +1,4 @@
-"""``make i18n``: export the six .pot and merge the zh_CN.po, from a prepared database."""
+"""``make i18n``: export the six .pot and merge each zh_CN.po."""
 
 import subprocess
 

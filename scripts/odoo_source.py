@@ -114,7 +114,11 @@ def from_git(target):
 
 def from_debian(target):
     archive = debian.Archive(DEBIAN_SUITE)
-    archive.update()
+    try:
+        archive.update()
+    except Failure as failure:
+        say(f"  {failure}\n  Cloning Odoo instead.")
+        return from_git(target)
     version = archive.version(DEBIAN_PACKAGE)
     if not version or not re.match(r"(\d+:)?19\.0", version):
         say(f"  The Debian mirror has no Odoo 19.0 ({version}); cloning instead.")

@@ -1,0 +1,159 @@
+"""Install, upgrade and uninstall of all six leave nothing behind."""
+
+import os
+
+import pytest
+
+from scripts import databases, odoo_command
+from scripts.layout import ADDONS, DATA, SUITE
+from scripts.testing import LOUD
+
+# What tells one database's structure and configuration from another's. The keys are
+# names, not ids: an uninstalled addon may leave gaps in sequences, nothing else.
+INVENTORY = {
+    "tables": """
+        SELECT n.nspname || '.' || c.relname || ' ' || c.relkind
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('r', 'v', 'm', 'p', 'S')
+          AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+          AND n.nspname NOT LIKE 'pg_temp%%' AND n.nspname NOT LIKE 'pg_toast%%'
+    """,
+    "columns": """
+        SELECT table_name || '.' || column_name || ' ' || udt_name
+        FROM information_schema.columns WHERE table_schema = 'public'
+    """,
+    "indexes": "SELECT indexname FROM pg_indexes WHERE schemaname = 'public'",
+    "constraints": """
+        SELECT conrelid::regclass || ' ' || conname FROM pg_constraint
+        WHERE connamespace = 'public'::regnamespace
+    """,
+    "triggers": "SELECT tgrelid::regclass || ' ' || tgname FROM pg_trigger",
+    "functions": """
+        SELECT proname FROM pg_proc
+        WHERE pronamespace NOT IN
+            ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+    """,
+    "schemas": "SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg_t%%'",
+    "roles": "SELECT rolname FROM pg_roles",
+    "models": "SELECT model FROM ir_model",
+    "fields": "SELECT model || '.' || name FROM ir_model_fields",
+    "crons": "SELECT cron_name FROM ir_cron",
+    "views": "SELECT coalesce(key, name) || ' ' || coalesce(model, '') FROM ir_ui_view",
+    "actions": "SELECT type || ' ' || (name->>'en_US') FROM ir_actions",
+    "menus": "SELECT name->>'en_US' FROM ir_ui_menu",
+    "groups": "SELECT name->>'en_US' FROM res_groups",
+    "rules": "SELECT name FROM ir_rule",
+    "parameters": "SELECT key FROM ir_config_parameter",
+    "sequences": "SELECT coalesce(code, name) FROM ir_sequence",
+    "external ids": "SELECT module || '.' || name FROM ir_model_data",
+    "attachments": """
+        SELECT coalesce(res_model, '') || ' ' || coalesce(res_field, '') || ' ' || name
+        FROM ir_attachment WHERE url IS NULL OR url NOT LIKE '/web/assets/%%'
+    """,
+}
+# Odoo's own traces of any module's life.
+ODOO_TRACES = ("base.module_crm_", "base.module_category_")
+
+
+def inventory(database):
+    found = {}
+    for kind, query in INVENTORY.items():
+        rows = databases.sql(query.replace("%%", "%"), database=database)
+        found[kind] = sorted(row[0] for row in rows if row[0])
+    found["folders"] = sorted(
+        path.name for path in DATA.iterdir() if path.name != "filestore"
+    )
+    return found
+
+
+def differences(before, after):
+    for kind in before:
+        old, new = list(before[kind]), list(after[kind])
+        for item in old:
+            if item in new:
+                new.remove(item)
+            else:
+                yield f"{kind}: gone: {item}"
+        for item in new:
+            if not item.startswith(ODOO_TRACES):
+                yield f"{kind}: left behind: {item}"
+
+
+def loud(log):
+    text = log.read_text(errors="replace")
+    return [line for line in text.splitlines() if LOUD.match(line)]
+
+
+@pytest.fixture(scope="module")
+def baseline():
+    """The foundation, as it is without the suite."""
+    return databases.foundation(True)
+
+
+def test_uninstall_leaves_nothing(baseline, odoo_database):
+    before = inventory(baseline)
+    assert list(differences(before, inventory(odoo_database))), "the six are installed"
+    odoo_command.run_odoo(
+        *("module", "uninstall", "--database", odoo_database, "--", SUITE[0]),
+        log=f"uninstall-{os.getpid()}.log",
+        hint="The uninstallation failed",
+    )
+    states = databases.sql(
+        "SELECT name, state FROM ir_module_module WHERE name = ANY(%s)",
+        list(SUITE),
+        database=odoo_database,
+    )
+    assert {state for _name, state in states} == {"uninstalled"}, states
+    left = list(differences(before, inventory(odoo_database)))
+    assert not left, "\n".join(left)
+
+
+def test_upgrade_changes_nothing_and_says_nothing(template, tmp_path):
+    database = databases.copy(template, f"crm_test_upgrade_{os.getpid()}")
+    try:
+        before = inventory(database)
+        databases.upgrade(database)
+        log = odoo_command.LOGS / f"upgrade-{database}.log"
+        assert not loud(log), "\n".join(loud(log))
+        changed = list(differences(before, inventory(database)))
+        assert not changed, "\n".join(changed)
+    finally:
+        databases.drop(database)
+
+
+def test_install_says_nothing(template):
+    logs = sorted(
+        odoo_command.LOGS.glob(f"install-{template}.log"),
+        key=lambda path: path.stat().st_mtime,
+    )
+    assert logs, "the template was built here"
+    assert not loud(logs[-1]), "\n".join(loud(logs[-1]))
+
+
+def test_uninstalling_an_upper_addon_leaves_the_lower_ones_whole(template):
+    database = databases.copy(template, f"crm_test_upper_{os.getpid()}")
+    upper = "crm_personalization"
+    try:
+        odoo_command.run_odoo(
+            *("module", "uninstall", "--database", database, "--", upper),
+            log=f"uninstall-{os.getpid()}.log",
+            hint="The uninstallation failed",
+        )
+        states = dict(
+            databases.sql(
+                "SELECT name, state FROM ir_module_module WHERE name = ANY(%s)",
+                list(SUITE),
+                database=database,
+            )
+        )
+        assert states.pop(upper) == "uninstalled"
+        assert set(states.values()) == {"installed"}
+    finally:
+        databases.drop(database)
+
+
+@pytest.mark.parametrize("addon", SUITE)
+def test_each_addon_is_complete(addon):
+    folder = ADDONS / addon
+    for name in ("README.md", "static/description/icon.png", "i18n/zh_CN.po"):
+        assert (folder / name).is_file(), name

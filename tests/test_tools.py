@@ -1,0 +1,58 @@
+"""The algorithms of each addon load and run without Odoo."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.layout import SUITE
+
+ROOT = Path(__file__).resolve().parent.parent
+LOADER = ROOT / "addons/crm_data_governance/tools_loader.py"
+# A child with Odoo blocked: the loader by its path, then every part of the package.
+CHILD = """
+import importlib, importlib.util, pkgutil, sys
+
+class NoOdoo:
+    def find_spec(self, name, path=None, target=None):
+        if name == "odoo" or name.startswith("odoo."):
+            raise ImportError("tools/ must not need Odoo: " + name)
+
+sys.meta_path.insert(0, NoOdoo())
+spec = importlib.util.spec_from_file_location("tools_loader", sys.argv[1])
+loader = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(loader)
+loader.install([sys.argv[2]])
+package = importlib.import_module(sys.argv[3] + "_tools")
+names = [part.name for part in pkgutil.walk_packages(package.__path__)]
+for name in names:
+    importlib.import_module(f"{sys.argv[3]}_tools.{name}")
+assert "odoo" not in sys.modules
+print(len(names))
+"""
+
+
+@pytest.mark.parametrize("addon", SUITE)
+def test_tools_load_with_odoo_blocked(addon):
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, str(LOADER), str(ROOT / "addons"), addon],
+        capture_output=True,
+        text=True,
+        env={"PATH": ""},
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 0, "an empty tools/ proves nothing"
+
+
+def test_every_public_function_says_what_it_takes():
+    """A docstring on each public function and class of tools/."""
+    import ast
+
+    bare = []
+    for path in sorted((ROOT / "addons").glob("crm_*/tools/**/*.py")):
+        for node in ast.parse(path.read_text()).body:
+            named = isinstance(node, (ast.FunctionDef, ast.ClassDef))
+            if named and not node.name.startswith("_") and not ast.get_docstring(node):
+                bare.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name}")
+    assert not bare, "\n".join(bare)
