@@ -1,0 +1,84 @@
+import logging
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+from ..tools.lineage import merge_edges
+
+_logger = logging.getLogger(__name__)
+
+
+class GovernanceLineageEdge(models.Model):
+    _name = "governance.lineage.edge"
+    _description = "Lineage Edge"
+    _order = "target, source, kind"
+    _rec_name = "target"
+
+    source = fields.Char(required=True, readonly=True, index=True)
+    target = fields.Char(required=True, readonly=True)
+    kind = fields.Char(required=True, readonly=True)
+    direct = fields.Boolean(
+        readonly=True,
+        help="The value itself flows. Otherwise it only decides, as a condition.",
+    )
+
+    _edge_uniq = models.UniqueIndex("(target, source, kind)")
+
+    @api.model
+    def _refresh_lineage(self):
+        """Bring the stored edges to what the addons tell now.
+
+        :return: ``(added, removed)``: numbers of edges
+        """
+        # sudo: the edges are read-only facts of the system, nobody's documents.
+        edges_sudo = self.sudo()
+        wanted = merge_edges(self.env["governance.lineage"].sudo()._lineage_edges())
+        edges_sudo.flush_model()
+        stored = {
+            (source, target, kind): (edge_id, direct)
+            for edge_id, source, target, kind, direct in self.env.execute_query(
+                SQL(
+                    "SELECT id, source, target, kind, direct FROM %s",
+                    SQL.identifier(self._table),
+                )
+            )
+        }
+        gone = [
+            stored[key][0]
+            for key in stored
+            if key not in wanted or stored[key][1] != wanted[key]
+        ]
+        edges_sudo.browse(gone).unlink()
+        new = [
+            {"source": key[0], "target": key[1], "kind": key[2], "direct": direct}
+            for key, direct in wanted.items()
+            if key not in stored or stored[key][1] != direct
+        ]
+        edges_sudo.create(new)
+        _logger.info(
+            "Lineage: %d edges, %d new, %d gone", len(wanted), len(new), len(gone)
+        )
+        return len(new), len(gone)
+
+    @api.model
+    def _cron_refresh_lineage(self):
+        self._refresh_lineage()
+
+    @api.model
+    def action_refresh(self):
+        """Refresh the lineage from the screen."""
+        self.check_access("read")
+        added, removed = self._refresh_lineage()
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "success",
+                "message": self.env._(
+                    "The lineage is up to date: %(added)s new, %(removed)s gone.",
+                    added=added,
+                    removed=removed,
+                ),
+                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
+            },
+        }

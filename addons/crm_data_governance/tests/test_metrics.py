@@ -1,0 +1,83 @@
+from prometheus_client.parser import text_string_to_metric_families
+
+from odoo.tests import HttpCase, tagged
+
+from .. import rates, usage
+
+
+@tagged("post_install", "-at_install")
+class TestMetrics(HttpCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env["governance.usage"].search([]).unlink()
+        cls.credential, cls.key = cls.env["governance.credential"]._issue(
+            {"name": "Prometheus", "scopes": "metrics", "rate": 0}
+        )
+
+    def setUp(self):
+        super().setUp()
+        rates.forget()
+        usage.buffer.clear()
+        self.addCleanup(usage.buffer.clear)
+
+    def _metrics(self):
+        response = self.url_open(
+            "/metrics", headers={"Authorization": f"Bearer {self.key}"}
+        )
+        self.assertEqual(response.status_code, 200, response.text)
+        self.assertTrue(response.headers["Content-Type"].startswith("text/plain"))
+        return {
+            family.name: {
+                tuple(sample.labels.values()): sample.value
+                for sample in family.samples
+                if not sample.name.endswith("_created")
+            }
+            for family in text_string_to_metric_families(response.text)
+        }
+
+    def test_needs_the_scope(self):
+        self.assertEqual(self.url_open("/metrics").status_code, 401)
+        self.credential.scopes = "other"
+        response = self.url_open(
+            "/metrics", headers={"Authorization": f"Bearer {self.key}"}
+        )
+        self.assertEqual(response.status_code, 403)
+
+    def test_families(self):
+        Credential = self.env["governance.credential"]
+        Credential._issue({"name": "b", "scopes": "x"})[0].action_revoke()
+        Credential._issue({"name": "c", "scopes": "x", "expires_at": "2020-01-01"})
+        Credential.create({"name": "d", "scopes": "x", "kind": "public"})
+        before = len(
+            Credential.search([("kind", "=", "secret"), ("prefix", "!=", False)])
+        )
+        for status in (200, 200, 204, 404, 429, 500):
+            usage.buffer.add(
+                self.env.cr.dbname, "e.one", self.credential.id, status, 10
+            )
+        usage.buffer.flush(self.env.cr.dbname)
+        metrics = self._metrics()
+        credentials = metrics["crm_governance_credentials"]
+        self.assertEqual(credentials["secret", "active"], before - 2)
+        self.assertEqual(credentials["secret", "revoked"], 1)
+        self.assertEqual(credentials["secret", "expired"], 1)
+        self.assertEqual(credentials["public", "no_key"], 1)
+        requests = metrics["crm_governance_requests"]
+        self.assertEqual(
+            [requests["e.one", status] for status in ("2xx", "4xx", "5xx")], [3, 2, 1]
+        )
+        self.assertEqual(metrics["crm_governance_rate_limited"]["e.one",], 1)
+        self.assertEqual(metrics["crm_governance_received_bytes"]["e.one",], 60)
+        [lag] = metrics["crm_governance_usage_flush_lag_seconds"].values()
+        self.assertTrue(0 <= lag < 60)
+
+    def test_read_only_request(self):
+        with self.assertNoLogs("odoo.http", "WARNING"):
+            self._metrics()
+
+    def test_counts_itself(self):
+        self._metrics()
+        usage.buffer.flush(self.env.cr.dbname)
+        requests = self._metrics()["crm_governance_requests"]
+        self.assertEqual(requests["governance.metrics", "2xx"], 1)
