@@ -33,6 +33,13 @@ cursor = connection.cursor()
 cursor.execute(sys.argv[2], json.loads(sys.argv[3]))
 print(json.dumps(cursor.fetchall() if cursor.description else []))
 """
+# The last language loaded becomes everybody's; English is the source.
+ENGLISH_FIRST = """
+env["res.users"].with_context(active_test=False).search([]).lang = "en_US"
+env["res.partner"].with_context(active_test=False).search([]).lang = "en_US"
+env["website"].search([]).default_lang_id = env.ref("base.lang_en")
+env.cr.commit()
+"""
 # What the first page needs is built once, in the template.
 WARM_UP = """
 env["ir.qweb"]._pregenerate_assets_bundles()
@@ -110,6 +117,7 @@ def foundation(demo):
         ROOT / "requirements-oca.txt",
         ROOT / "requirements.txt",
         *FOUNDATION,
+        ENGLISH_FIRST,
     )
     kind = "base" if demo else "base_nodemo"
     title = "the foundation: Odoo's CRM, sales, shop, helpdesk (about 3 minutes)"
@@ -156,7 +164,8 @@ def _template(kind, mark, title, build, demo):
 
 def _install_foundation(name, demo):
     sql(f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'")
-    install(name, FOUNDATION, demo, "--load-language=zh_CN")
+    install(name, FOUNDATION, demo, "--load-language=en_US,zh_CN")
+    odoo_command.shell(name, ENGLISH_FIRST, "The languages could not be set")
 
 
 def install(name, modules, demo, *options):

@@ -31,6 +31,9 @@ GREETING = """
 
 
 def run():
+    # A shell starts background commands with SIGINT ignored; make stop sends SIGTERM.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     port = layout.port()
     workers = layout.workers()
     layout.claim_run_folder()
@@ -109,7 +112,8 @@ def _start(port, workers):
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    PID_FILE.write_text(str(os.getpid()))
+    # Both: should this process be killed, make stop still finds the server.
+    PID_FILE.write_text(f"{os.getpid()} {server.pid}")
     return server
 
 
@@ -140,20 +144,23 @@ def _end(server):
 
 
 def _running_pid():
-    """The process of a ``make run`` of this folder that still lives."""
-    try:
-        pid = int(PID_FILE.read_text())
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (OSError, ValueError):
-        return None
-    return pid if b"scripts" in command else None
+    """The living process to stop: a ``make run`` of this folder, or its orphan."""
+    pids = PID_FILE.read_text().split() if PID_FILE.exists() else ()
+    for pid in pids:
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"scripts" in command or str(RUN).encode() in command:
+            return int(pid)
+    return None
 
 
 def stop():
     layout.claim_run_folder()
     pid = _running_pid()
     if pid:
-        os.kill(pid, signal.SIGINT)
+        os.kill(pid, signal.SIGTERM)
         for _ in range(200):
             if not _running_pid():
                 break

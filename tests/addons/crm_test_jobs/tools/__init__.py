@@ -1,0 +1,1 @@
+"""Work for the background jobs of the tests."""

@@ -1,0 +1,70 @@
+"""The Odoo web client as a person uses it, for the journeys."""
+
+import os
+import re
+from contextlib import contextmanager
+from pathlib import Path
+
+WIDE = {"width": 1280, "height": 860}
+PHONE = {"width": 360, "height": 740}
+
+
+def shots_folder():
+    folder = Path(os.environ.get("CRM_SCREENSHOTS") or "/tmp/crm-screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def signed_in(browser, server, login, language, password=None):
+    """A page of a signed-in user; errors of the page's scripts fail the test."""
+    context = browser.new_context(
+        viewport=WIDE,
+        locale="zh-CN" if language == "zh_CN" else "en-US",
+        timezone_id="Asia/Shanghai",
+    )
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"{server.url}/web/login")
+    page.fill("input[name=login]", login)
+    page.fill("input[name=password]", password or login)
+    page.click(".oe_login_form button[type=submit]")
+    page.wait_for_url(re.compile(r"/odoo"))
+    page.wait_for_selector(".o_main_navbar")
+    try:
+        yield page
+        assert not errors, errors
+        context.close()
+    finally:
+        # The context stays open on a failure: its screenshot is taken afterwards.
+        page.unroute_all()
+
+
+def open_action(page, server, xmlid, record=None, view=None):
+    """Open a window action, or one record of it."""
+    path = f"/odoo/action-{xmlid}" + (f"/{record}" if record else "")
+    page.goto(server.url + path)
+    page.wait_for_selector(view or (".o_form_view" if record else ".o_view_controller"))
+    settle(page)
+
+
+def settle(page):
+    """Wait until the client has no request on its way and nothing moves."""
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(250)
+
+
+def shoot(page, name, phone=True):
+    """A picture wide and at 360 px, without sideways scrolling on the phone."""
+    folder = shots_folder()
+    page.screenshot(path=folder / f"{name}-wide.png")
+    if phone:
+        page.set_viewport_size(PHONE)
+        settle(page)
+        page.screenshot(path=folder / f"{name}-phone.png")
+        width = page.evaluate("document.documentElement.scrollWidth")
+        page.set_viewport_size(WIDE)
+        settle(page)
+        assert width <= PHONE["width"], f"{name}: {width} px wide on a phone"
