@@ -1,0 +1,20 @@
+{
+    "name": "CRM Behavior Analytics",
+    "version": "19.0.1.0.0",
+    "category": "Sales/CRM",
+    "summary": "Sources of customer behavior: sites and apps, their keys and origins",
+    "author": "CRM Suite contributors",
+    "license": "LGPL-3",
+    "depends": ["crm_omnichannel", "website"],
+    "data": [
+        "security/crm_behavior_analytics_groups.xml",
+        "security/behavior_source_security.xml",
+        "security/ir.model.access.csv",
+        "wizards/behavior_source_check_views.xml",
+        "views/behavior_source_views.xml",
+        "views/crm_behavior_analytics_menus.xml",
+    ],
+    "demo": ["demo/behavior_source_demo.xml"],
+    "uninstall_hook": "uninstall_hook",
+    "application": True,
+}

@@ -1,0 +1,2 @@
+#: What a write key may do: append events, nothing else.
+SCOPE = "behavior.append"

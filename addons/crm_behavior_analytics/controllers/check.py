@@ -1,0 +1,33 @@
+from odoo.http import Controller, request
+
+from odoo.addons.crm_data_governance.endpoint import GuardError, guarded
+
+from ..const import SCOPE
+
+
+class BehaviorCheck(Controller):
+    @guarded(
+        "/behavior/check",
+        code="behavior.check",
+        title="Check a write key",
+        methods=["POST"],
+        auth="credential",
+        scope=SCOPE,
+        max_bytes=1024,
+    )
+    def check(self):
+        """Tell a page whether its write key and its origin are good.
+
+        The guard has already refused a wrong key and a foreign origin.
+        """
+        credential_sudo = request.guard.credential
+        # sudo: the caller is known by its key only; one record, three fields.
+        source_sudo = (
+            request.env["behavior.source"]
+            .sudo()
+            .search([("credential_id", "=", credential_sudo.id)], limit=1)
+        )
+        if not source_sudo:
+            # A key of another part of the suite may have the scope.
+            raise GuardError(404, "not_found")
+        return {"source": source_sudo.code, "origin": request.guard.origin}

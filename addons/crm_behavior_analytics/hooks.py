@@ -1,0 +1,6 @@
+def uninstall_hook(env):
+    """Take the keys along: nobody could revoke them without their sources."""
+    sources = env["behavior.source"].with_context(active_test=False).search([])
+    credentials = sources.credential_id
+    credentials.action_revoke()
+    credentials.unlink()

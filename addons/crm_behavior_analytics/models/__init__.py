@@ -1,0 +1,1 @@
+from . import behavior_source, governance_lineage, governance_metrics

@@ -1,0 +1,1 @@
+from . import test_behavior_source, test_check_endpoint, test_origins

@@ -1,0 +1,3 @@
+"""Pure parts of crm_behavior_analytics: no Odoo import."""
+
+from . import origins

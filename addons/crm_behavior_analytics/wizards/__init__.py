@@ -1,0 +1,1 @@
+from . import behavior_source_check

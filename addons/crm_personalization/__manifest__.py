@@ -1,0 +1,20 @@
+{
+    "name": "CRM Personalization",
+    "version": "19.0.1.0.0",
+    "category": "Marketing",
+    "summary": "The right content for each customer, and why it is shown",
+    "author": "CRM Suite contributors",
+    "license": "LGPL-3",
+    "depends": ["crm_behavior_analytics", "mass_mailing", "website_sale"],
+    "data": [
+        "security/crm_personalization_groups.xml",
+        "security/personalization_slot_security.xml",
+        "security/ir.model.access.csv",
+        "wizards/personalization_slot_preview_views.xml",
+        "views/personalization_variant_views.xml",
+        "views/personalization_slot_views.xml",
+        "views/crm_personalization_menus.xml",
+    ],
+    "demo": ["demo/personalization_slot_demo.xml"],
+    "application": True,
+}

@@ -1,0 +1,3 @@
+"""Pure parts of crm_personalization: no Odoo import."""
+
+from . import decision, merge

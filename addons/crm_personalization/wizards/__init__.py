@@ -1,0 +1,1 @@
+from . import personalization_slot_preview

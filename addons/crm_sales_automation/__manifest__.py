@@ -1,0 +1,20 @@
+{
+    "name": "CRM Sales Automation",
+    "version": "19.0.1.0.0",
+    "category": "Sales/CRM",
+    "summary": "Sales processes as BPMN 2.0: import, check, version, put to use",
+    "author": "CRM Suite contributors",
+    "license": "LGPL-3",
+    "depends": ["crm_behavior_analytics"],
+    "data": [
+        "security/crm_sales_automation_groups.xml",
+        "security/bpmn_process_security.xml",
+        "security/ir.model.access.csv",
+        "wizards/bpmn_process_import_views.xml",
+        "views/bpmn_finding_views.xml",
+        "views/bpmn_process_views.xml",
+        "views/crm_sales_automation_menus.xml",
+    ],
+    "demo": ["demo/bpmn_process_demo.xml"],
+    "application": True,
+}

@@ -1,0 +1,1 @@
+from . import bpmn_finding, bpmn_process, governance_metrics

@@ -1,0 +1,1 @@
+from . import test_bpmn_process, test_bpmn_tools

@@ -1,0 +1,1 @@
+from . import bpmn_process_import

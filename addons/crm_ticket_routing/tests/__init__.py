@@ -1,0 +1,7 @@
+from . import (
+    test_routing_sla,
+    test_skill_requirement,
+    test_skills_tools,
+    test_sla_clock,
+    test_sla_policy_tools,
+)
