@@ -15,7 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from odoo.tools import config
+
 from scripts import databases, odoo_command, testing
+
+# The options come from the environment; test modules may import addons afterwards.
+config.parse_config([], setup_logging=False)
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -39,6 +39,7 @@ class TestGuarded(http.Controller):
             "body": request.guard.body.decode("utf-8", "replace"),
             "credential": request.guard.credential.name,
             "user": request.env.user.login,
+            "context": sorted(request.env.context),
         }
 
     @guarded(

@@ -1,5 +1,6 @@
 import base64
 import gzip
+import random
 import zlib
 from datetime import timedelta
 from unittest.mock import patch
@@ -163,6 +164,28 @@ class TestGuard(GuardCase):
             self.assertEqual(response.status_code, 200, (coding, response.text))
             self.assertEqual(response.json()["body"], text)
 
+    def test_body_without_length(self):
+        headers = {"Content-Encoding": "gzip"}
+        for chunks, sent_headers, size in (
+            ([b"x" * 500] * 2, {}, 1000),
+            ([gzip.compress(b"x" * 1000)], headers, 1000),
+        ):
+            response = self.call(
+                "echo/x", "POST", self.key, sent_headers, data=iter(chunks)
+            )
+            self.assertEqual(response.json()["size"], size)
+        # Never cut off: a part of a body is not the body.
+        noise = random.Random(5).randbytes(3000)
+        for chunks, sent_headers in (
+            ([b"x" * 500] * 2 + [b"x"], {}),
+            ([b"x" * 500] * 20, {}),
+            ([gzip.compress(noise)], headers),
+        ):
+            response = self.call(
+                "echo/x", "POST", self.key, sent_headers, data=iter(chunks)
+            )
+            self.assertFails(response, 413, "too_large")
+
     def test_form_body_is_not_swallowed(self):
         response = self.call(
             "echo/x",
@@ -314,6 +337,18 @@ class TestGuard(GuardCase):
         self.assertEqual(response.json()["name"], "here")
         self.assertEqual(response.json()["limit"], "3")
 
+    def test_hostile_parameters(self):
+        # None of them may cost a stranger's request a trace in the log.
+        with self.assertNoLogs("odoo.http", "ERROR"):
+            for query in ("self=1", "self=1&self=2", "params=1", "cls=1"):
+                response = self.call(f"echo/x?{query}")
+                self.assertFails(response, 401, "unauthorized")
+                response = self.call(f"echo/x?{query}", key=self.key)
+                self.assertEqual(response.status_code, 200)
+            for path in ("echo/%00", "echo/x?limit=%00"):
+                response = self.call(path, key=self.key)
+                self.assertFails(response, 400, "bad_request")
+
     def test_language(self):
         # The language of whoever asks for one that is not installed.
         self.env["res.company"].search([]).partner_id.lang = "en_US"
@@ -341,6 +376,8 @@ class TestGuard(GuardCase):
         self.authenticate("admin", "admin")
         response = self.call("echo/x", key=self.key)
         self.assertEqual(response.json()["user"], "public")
+        # Nor its user's time zone.
+        self.assertEqual(response.json()["context"], ["lang"])
         self.assertFails(self.call("echo/x"), 401, "unauthorized")
 
     def test_read_only_route(self):

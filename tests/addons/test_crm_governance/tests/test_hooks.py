@@ -82,6 +82,22 @@ class TestHooks(TransactionCase):
         device.unlink()
         self.assertEqual(credential.state, "revoked")
 
+    def test_mixin_takes_no_other_key(self):
+        victim, key = self.env["governance.credential"]._issue(
+            {"name": "Victim", "scopes": "metrics"}
+        )
+        admin = new_test_user(self.env, "device_admin2", "base.group_system")
+        Device = self.env["test_governance.device"].with_user(admin)
+        device = Device.create({"name": "Gate"})
+        with self.assertRaises(AccessError):
+            device.write({"credential_id": victim.id})
+        with self.assertRaises(AccessError):
+            Device.create({"name": "Gate", "credential_id": victim.id})
+        with self.assertRaises(AccessError):
+            Device.with_context(default_credential_id=victim.id).create({"name": "G"})
+        self.assertTrue(device.issue_key())
+        self.assertTrue(victim._authenticate(key, "metrics"))
+
     def test_mixin_rights(self):
         device = self.env["test_governance.device"].create({"name": "Gate"})
         user = new_test_user(self.env, "device_user", "base.group_user")

@@ -1,0 +1,78 @@
+"""What the codes of verdicts, errors and notes say, in the reader's language."""
+
+from odoo.tools import LazyTranslate
+
+_lt = LazyTranslate(__name__)
+
+MESSAGES = {
+    # refused at the door (tools/landing.py)
+    "bad_encoding": _lt("The bytes are not UTF-8 text."),
+    "bad_key": _lt("The external ID is too long or unreadable."),
+    "bad_number": _lt("A number is too large or not a number (NaN, Infinity)."),
+    "lone_surrogate": _lt("The text holds half a character (a lone surrogate)."),
+    "not_an_object": _lt("The item is not a record with named values."),
+    "nul_character": _lt("The text holds a NUL character."),
+    "too_big": _lt("The record is too large."),
+    "too_deep": _lt("The record is nested too deeply."),
+    "too_many_cells": _lt("The line has more cells than the header has names."),
+    "trailing_data": _lt("There is something behind the end of the list."),
+    "unreadable": _lt("The line cannot be read."),
+    # a file as a whole (tools/readers.py)
+    "empty_file": _lt("The file is empty."),
+    "bad_file_encoding": _lt(
+        "The file is not written in %(encoding)s: byte %(position)s does not fit."
+    ),
+    "no_header": _lt("The first line must hold the names of the columns."),
+    "empty_column": _lt("Column %(column)s has no name in the first line."),
+    "double_column": _lt("The column name “%(name)s” stands twice in the first line."),
+    "not_a_workbook": _lt("The file is not an Excel workbook (.xlsx)."),
+    # a value (tools/normalisers.py)
+    "ambiguous_date": _lt(
+        "“%(value)s” can be read as day-month or month-day: set dmy or mdy as the"
+        " argument of the line."
+    ),
+    "bad_date": _lt("“%(value)s” is not a date."),
+    "bad_email": _lt("“%(value)s” is not an e-mail address."),
+    "bad_gender": _lt("“%(value)s” is not a gender that is known here."),
+    "bad_phone": _lt("“%(value)s” is not a telephone number."),
+    "bad_website": _lt("“%(value)s” is not a web address."),
+    "bad_source": _lt("The expression “%(source)s” cannot be evaluated."),
+    "not_text": _lt(
+        "A list or an object stands where one value is expected: %(value)s"
+    ),
+    "too_long": _lt("The text is longer than %(limit)s characters: %(value)s"),
+    "unknown_country": _lt("“%(value)s” is not a country."),
+    "unknown_language": _lt("“%(value)s” is not a language."),
+    # a record (processing.py)
+    "no_mapping": _lt("The channel has no mapping."),
+    "required_missing": _lt("There is no value for “%(target)s”, which is required."),
+    "not_saved": _lt("The customer could not be saved: %(detail)s"),
+    # notes on a record that went through
+    "language_not_installed": _lt("The language %(value)s is not installed."),
+    "unknown_state": _lt("“%(value)s” is not a state of the country; it was left out."),
+    "held_by_other": _lt(
+        "The %(kind)s %(value)s belongs to another customer (%(partner)s), who was left"
+        " as is."
+    ),
+    "protected_customer": _lt(
+        "The customer has a user account: %(fields)s was not changed."
+    ),
+}
+
+
+def render(env, code, params=None):
+    """Return the text of a code in the language of the environment."""
+    message = MESSAGES.get(code)
+    if message is None:
+        return code or ""
+    params = dict(params or {})
+    if "target" in params:
+        labels = dict(
+            env["omni.mapping.line"]._fields["target"]._description_selection(env)
+        )
+        params["target"] = labels.get(params["target"], params["target"])
+    try:
+        text = env._(message)
+        return text % params if params else text
+    except (KeyError, ValueError):
+        return code

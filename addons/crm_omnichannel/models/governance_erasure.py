@@ -1,0 +1,93 @@
+import json
+
+from odoo import api, models
+from odoo.fields import Domain
+
+from ..tools.landing import unpack
+from ..tools.mapping import mentions
+
+SCAN_SIZE = 1000
+
+
+class GovernanceErasure(models.AbstractModel):
+    _name = "governance.erasure"
+    _inherit = "governance.erasure"
+
+    @api.model
+    def _erase_person(self, partner, identities):
+        """Erase what the channels sent of a person, their identities and provenance."""
+        result = super()._erase_person(partner, identities)
+        known = [
+            (identity.kind, identity.value) for identity in partner.omni_identity_ids
+        ]
+        wanted = [
+            (kind, value) for kind, value in {*known, *map(tuple, identities)} if value
+        ]
+        records = self._omni_records_of(partner, wanted)
+        self._omni_erase_records(records)
+        identities = self.env["omni.identity"].search([("partner_id", "=", partner.id)])
+        identity_count = len(identities)
+        identities.unlink()
+        had_sources = bool(partner.omni_provenance)
+        partner.write(
+            {"omni_provenance": False, "omni_birthdate": False, "omni_gender": False}
+        )
+        counts = (
+            ("omni.record", len(records), "person_erased"),
+            ("omni.identity", identity_count, "person_erased"),
+            ("res.partner", int(had_sources), "provenance_erased"),
+        )
+        return result + [
+            {"model": model, "count": count, "action": "erased", "reason": reason}
+            for model, count, reason in counts
+            if count
+        ]
+
+    @api.model
+    def _omni_records_of(self, partner, wanted):
+        """Return the records of a person, those too that were never processed."""
+        records = self.env["omni.record"].with_context(bin_size=False)
+        own = Domain("partner_id", "=", partner.id)
+        for identity in partner.omni_identity_ids:
+            if identity.kind == "external_id":
+                own |= Domain("channel_id", "=", identity.channel_id.id) & Domain(
+                    "external_id", "=", identity.value
+                )
+        found = records.search(own)
+        if not wanted:
+            return found
+        last = 0
+        while True:
+            unlinked = records.search(
+                [("partner_id", "=", False), ("id", ">", last)],
+                order="id",
+                limit=SCAN_SIZE,
+            )
+            if not unlinked:
+                return found
+            last = unlinked[-1].id
+            for record in unlinked - found:
+                stored = record.payload
+                if stored and self._omni_speaks_of(unpack(stored), wanted):
+                    found |= record
+            unlinked.invalidate_recordset(["payload"])
+
+    @api.model
+    def _omni_speaks_of(self, payload, wanted):
+        # parsed and written again, so that \u escapes do not hide a name
+        return mentions(json.dumps(json.loads(payload), ensure_ascii=False), wanted)
+
+    @api.model
+    def _omni_erase_records(self, records):
+        for record in records:
+            record.write(
+                {
+                    "payload": False,
+                    "external_id": False,
+                    "error_params": False,
+                    "notes": False,
+                    "idempotency_key": f"erased:{record.id}",
+                    "state": "done",
+                    "error_code": False,
+                }
+            )

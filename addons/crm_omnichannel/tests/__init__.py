@@ -1,0 +1,16 @@
+from . import (
+    test_governance_hooks,
+    test_http,
+    test_import,
+    test_job,
+    test_landing_model,
+    test_pure_landing,
+    test_pure_linking,
+    test_pure_mapping,
+    test_pure_normalisers,
+    test_pure_readers,
+    test_pure_survivorship,
+    test_processing,
+    test_rights,
+    test_views,
+)
