@@ -14,6 +14,8 @@ def environment(**more):
     """The variables that Odoo reads (its options' ``ODOO_…`` names and libpq's)."""
     source = odoo_source.prepared()
     addons = [ADDONS, *source.addons, OCA / "odoo/addons"]
+    # The tests' own addons, while tests run.
+    addons += [folder for folder in [os.environ.get("CRM_TEST_ADDONS")] if folder]
     values = {
         **os.environ,
         **postgres.connection(),

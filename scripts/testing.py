@@ -101,12 +101,12 @@ def _prepare():
 
 def test_environment(template):
     """What a test process needs: Odoo's environment and where things are."""
+    os.environ["CRM_TEST_ADDONS"] = str(TEST_ADDONS)
     values = odoo_command.environment(
         CRM_TEST_TEMPLATE=template,
         CRM_CHROMIUM=str(paper.prepare_chromium()),
         CRM_SCREENSHOTS=str(SCREENSHOTS),
     )
-    values["ODOO_ADDONS_PATH"] += f",{TEST_ADDONS}"
     values["PYTHONPATH"] = os.pathsep.join([values["PYTHONPATH"], str(ROOT)])
     return values
 

@@ -29,7 +29,9 @@ def test_a_clean_tree_has_no_findings(tmp_path):
 
 
 def test_odoo_in_tools_is_found(tmp_path):
-    tree(tmp_path, **{"crm_omnichannel/tools/b.py": "import os\nfrom odoo import api\n"})
+    tree(
+        tmp_path, **{"crm_omnichannel/tools/b.py": "import os\nfrom odoo import api\n"}
+    )
     (finding,) = lint.layer_findings(tmp_path)
     assert "crm_omnichannel/tools/b.py:2: tools/ must not import Odoo" in finding
 

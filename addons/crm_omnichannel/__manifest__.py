@@ -35,8 +35,10 @@
         "views/crm_omnichannel_menus.xml",
     ],
     "demo": [
+        "demo/res_users_demo.xml",
         "demo/omni_channel_demo.xml",
         "demo/omni_record_demo.xml",
     ],
     "application": True,
+    "uninstall_hook": "uninstall_hook",
 }

@@ -17,4 +17,5 @@
     ],
     "demo": ["demo/personalization_slot_demo.xml"],
     "application": True,
+    "uninstall_hook": "uninstall_hook",
 }

@@ -17,4 +17,5 @@
     ],
     "demo": ["demo/bpmn_process_demo.xml"],
     "application": True,
+    "uninstall_hook": "uninstall_hook",
 }

@@ -27,4 +27,5 @@
     ],
     "demo": ["demo/routing_demo.xml"],
     "post_init_hook": "post_init_hook",
+    "uninstall_hook": "uninstall_hook",
 }

@@ -134,7 +134,6 @@ def test_queue_gives_each_row_once(queue):
     waiting = ("concurrency_queue", SQL("done IS NOT TRUE"), SQL("id"), 7)
 
     def child(index, dbname):
-
         def work(env, ids):
             env.cr.execute(
                 SQL(

@@ -611,7 +611,8 @@ class OmniJob(models.Model):
         except ValueError:
             return "failed", {"code": "unreadable"}
         if error is not None:
-            return "failed", error if isinstance(error, dict) else {"code": "unreadable"}
+            readable = isinstance(error, dict)
+            return "failed", error if readable else {"code": "unreadable"}
         now = fields.Datetime.now()
         if now > self.deadline_at:
             return "failed", {"code": "timeout"}
