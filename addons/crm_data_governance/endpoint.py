@@ -143,7 +143,8 @@ class Guard:
         if (httprequest.content_length or 0) > limit:
             raise GuardError(413, "too_large", limit=limit)
         try:
-            raw = httprequest.get_data()
+            # Compressed or not, a body that was cut off is refused as such.
+            raw = inflate(httprequest.get_data(), None, limit)
             self.body = inflate(raw, httprequest.headers.get("Content-Encoding"), limit)
         except (RequestEntityTooLarge, TooLarge):
             raise GuardError(413, "too_large", limit=limit) from None
@@ -254,7 +255,8 @@ def guarded(
             csrf=False,
             save_session=False,
             readonly=readonly,
-            max_content_length=max_bytes,
+            # A body without a length is cut off there: one byte more tells.
+            max_content_length=max_bytes + 1,
             guard=endpoint,
         )(serve)
 
@@ -387,12 +389,17 @@ class GuardedDispatcher(Dispatcher):
 
     def dispatch(self, endpoint, args):
         # Odoo's own dispatcher would read a form body here, before any check.
-        self.request.params = {**self.request.httprequest.args, **args}
+        params = {**self.request.httprequest.args, **args}
+        # It would take the place of the controller itself.
+        params.pop("self", None)
+        if any("\0" in value for value in params.values() if isinstance(value, str)):
+            # No text of the database holds it.
+            raise GuardError(400, "bad_request")
+        self.request.params = params
         env = self.request.env
         public_user = env["ir.model.data"]._xmlid_to_res_id("base.public_user")
-        self.request.update_env(
-            user=public_user, context={**env.context, "lang": self._lang(env)}
-        )
+        # The context of a session is its user's: language, time zone …
+        self.request.update_env(user=public_user, context={"lang": self._lang(env)})
         return self.request.registry["ir.http"]._dispatch(endpoint)
 
     def handle_error(self, exc):

@@ -177,7 +177,7 @@ class Processor:
                 _Saving(self, items).run(parked)
         except CONCURRENCY_ERRORS:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it parks that record alone
             for item in items:
                 item.person, item.conflicts = None, []
                 item.notes = list(item.mapped.notes)

@@ -1,14 +1,15 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import NO_ACCESS, Domain
+from odoo.tools import escape_psql
 
 from ..endpoint import GuardError
 from ..tools.keys import new_key, read_prefix, same_key
-from ..tools.origins import normal_origin
+from ..tools.origins import host_spellings, normal_origin
 
 DEFAULT_RATE = 600
-# Written by issuing a key only.
-KEY_FIELDS = frozenset({"prefix", "hash", "public_key", "issued_at"})
+# Written by issuing and revoking a key only.
+KEY_FIELDS = frozenset({"prefix", "hash", "public_key", "issued_at", "revoked_at"})
 
 
 class GovernanceCredential(models.Model):
@@ -136,6 +137,11 @@ class GovernanceCredential(models.Model):
                 self.env._("The kind of a credential that has a key cannot be changed.")
             )
 
+    @api.model
+    def default_get(self, fields):
+        # Nor is a key planted by the defaults of a context.
+        return super().default_get([name for name in fields if name not in KEY_FIELDS])
+
     @api.model_create_multi
     def create(self, vals_list):
         # A key is made by issuing it, never written.
@@ -212,7 +218,7 @@ class GovernanceCredential(models.Model):
             "view_mode": "form",
             "target": "new",
             "context": {
-                "default_credential_id": self.id,
+                "default_credential_name": self.display_name,
                 "default_key": key,
             },
         }
@@ -220,7 +226,9 @@ class GovernanceCredential(models.Model):
     def action_revoke(self):
         """Revoke the key: it is dead at every endpoint from the commit on."""
         self.check_access("write")
-        self.sudo().write({"revoked_at": fields.Datetime.now()})
+        self.sudo().with_context(governance_issue=True).write(
+            {"revoked_at": fields.Datetime.now()}
+        )
         return True
 
     def action_view_usage(self):
@@ -255,7 +263,7 @@ class GovernanceCredential(models.Model):
             credential_sudo = self.sudo().search(
                 [("prefix", "=", prefix), ("kind", "=", kind)], limit=1
             )
-        if not same_key(key or "", credential_sudo.hash):
+        if not same_key(key if kind_and_prefix else "", credential_sudo.hash):
             raise GuardError(401, "unauthorized")
         if credential_sudo.state != "active":
             raise GuardError(401, "unauthorized", credential_id=credential_sudo.id)
@@ -299,14 +307,15 @@ class GovernanceCredential(models.Model):
 
     @api.model
     def _get_origin_domain(self, origin, scope):
-        host = origin.partition("://")[2].partition(":")[0]
         return Domain(
             [
                 ("kind", "=", "public"),
-                ("origins", "ilike", host),
-                ("scopes", "like", scope),
+                ("scopes", "like", escape_psql(scope)),
                 ("revoked_at", "=", False),
             ]
+        ) & Domain.OR(
+            Domain("origins", "ilike", escape_psql(host))
+            for host in host_spellings(origin)
         )
 
     @api.ondelete(at_uninstall=False)

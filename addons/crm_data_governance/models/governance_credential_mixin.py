@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 
 class GovernanceCredentialMixin(models.AbstractModel):
@@ -14,6 +14,13 @@ class GovernanceCredentialMixin(models.AbstractModel):
         index="btree_not_null",
         ondelete="set null",
     )
+
+    @api.model
+    def _has_field_access(self, field, operation):
+        # Whoever may write the record may replace its key: it must be its own.
+        return super()._has_field_access(field, operation) and (
+            operation == "read" or self.env.su or field.name != "credential_id"
+        )
 
     def _prepare_credential_values(self):
         """Values of the credential; extend with ``scopes`` and, if public,

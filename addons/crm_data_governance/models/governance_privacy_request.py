@@ -11,6 +11,8 @@ _lt = LazyTranslate(__name__)
 # Text-like fields of a partner that tell nothing about the person, or that Odoo needs.
 KEPT_PARTNER_FIELDS = frozenset({"name", "lang", "tz", "type", "complete_name"})
 ERASED_TYPES = frozenset({"char", "text", "html", "binary", "date", "json"})
+# Who did it and when: written by the erasure only.
+EVIDENCE_FIELDS = frozenset({"state", "date_done", "user_id"})
 # Tables that accounting law keeps: Germany HGB 257, China 会计档案管理办法 …
 ACCOUNTING_TABLES = frozenset({"account_move", "account_move_line", "account_payment"})
 DAYS_TO_ANSWER = 30
@@ -114,6 +116,18 @@ class GovernancePrivacyRequest(models.Model):
             vals["name"] = sequence_sudo.next_by_code("governance.privacy.request")
         return super().create(vals_list)
 
+    def write(self, vals):
+        if not self.env.su and any(record.state == "done" for record in self):
+            self.check_access("write")
+            raise UserError(self.env._("The evidence of a request cannot be changed."))
+        return super().write(vals)
+
+    @api.model
+    def _has_field_access(self, field, operation):
+        return super()._has_field_access(field, operation) and (
+            operation == "read" or self.env.su or field.name not in EVIDENCE_FIELDS
+        )
+
     @api.ondelete(at_uninstall=False)
     def _unlink_except_done(self):
         if any(record.state == "done" for record in self):
@@ -130,11 +144,12 @@ class GovernancePrivacyRequest(models.Model):
         self.lock_for_update()
         if self.state != "draft":
             raise UserError(self.env._("This request is done already."))
-        # The officer must be able to see the person; what the addons hold about it
-        # then goes as superuser, whoever may see it.
-        self.partner_id.check_access("read")
+        # The officer must be able to see the person and its addresses; what the
+        # addons hold about it then goes as superuser, whoever may see it.
         partner_sudo = self.partner_id.sudo().with_context(active_test=False)
-        self._check_erasable(partner_sudo)
+        people_sudo = self._get_people(partner_sudo)
+        people_sudo.with_env(self.env).check_access("read")
+        self._check_erasable(people_sudo)
         identities = self._get_identities(partner_sudo)
         evidence = list(
             self.env["governance.erasure"]
@@ -159,19 +174,40 @@ class GovernancePrivacyRequest(models.Model):
         return True
 
     @api.model
-    def _check_erasable(self, partner):
-        if partner.is_company:
+    def _check_erasable(self, people):
+        if any(person.is_company for person in people):
             raise UserError(
                 self.env._("A company is not a person. Choose one of its contacts.")
             )
-        if any(not user.share and user.active for user in partner.user_ids):
+        users = people.user_ids
+        if any(not user.share and user.active for user in users):
             raise UserError(
                 self.env._(
                     "This person is a user of this system. Archive the user first."
                 )
             )
-        if partner == self.env.ref("base.public_partner") or partner.ref_company_ids:
+        template = self.env.ref(
+            "base.template_portal_user_id", raise_if_not_found=False
+        )
+        if (
+            self.env.ref("base.public_partner") in people
+            or people.ref_company_ids
+            or (template and template in users)
+            or any(user._is_superuser() or user._is_public() for user in users)
+        ):
             raise UserError(self.env._("This contact belongs to the system."))
+
+    @api.model
+    def _get_people(self, partner):
+        """The person and its addresses, at any depth, archived ones too.
+
+        :param partner: one person, superuser
+        :return: ``res.partner``
+        """
+        below = partner.with_context(active_test=False).search(
+            [("id", "child_of", partner.id)]
+        )
+        return partner | below.with_env(partner.env)
 
     @api.model
     def _get_identities(self, partner):
@@ -179,7 +215,7 @@ class GovernancePrivacyRequest(models.Model):
 
         :return: list of ``(kind, value)``
         """
-        people = partner | partner.child_ids
+        people = self._get_people(partner)
         identities = {("partner", str(person.id)) for person in people}
         for person in people:
             for kind, name in (
@@ -208,7 +244,7 @@ class GovernancePrivacyRequest(models.Model):
         :param partner: one person, superuser, archived ones included
         :return: evidence, as the hook gives it
         """
-        people = partner | partner.child_ids
+        people = self._get_people(partner)
         evidence = [
             *self._erase_messages(people),
             self._erase_attachments(people),

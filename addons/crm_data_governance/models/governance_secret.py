@@ -48,6 +48,8 @@ class GovernanceSecret(models.Model):
         for secret in self:
             if secret.value:
                 secret._seal(secret.value)
+        # What was typed is not handed out again, not even to who typed it.
+        self.invalidate_recordset(["value"])
 
     @api.depends("key_fingerprint")
     def _compute_state(self):

@@ -153,6 +153,55 @@ class TestCredential(TransactionCase):
         self.assertEqual(planted.state, "no_key")
         self.assertRefused(401, made.key)
 
+    def test_key_fields_take_no_default(self):
+        made = new_key("public")
+        manager = self.env.ref("base.user_admin")
+        planted = (
+            self.Credential.with_user(manager)
+            .with_context(default_prefix=made.prefix, default_public_key=made.key)
+            .create({"name": "x", "scopes": "orders"})
+        )
+        self.assertEqual(planted.state, "no_key")
+        self.assertFalse(planted.public_key)
+
+    def test_revoked_for_good(self):
+        self.credential.action_revoke()
+        manager = self.env.ref("base.user_admin")
+        self.credential.with_user(manager).write({"revoked_at": False})
+        self.assertEqual(self.credential.state, "revoked")
+        self.assertRefused(401, self.key)
+
+    def test_what_cannot_be_a_key(self):
+        # A key may come out of JSON.
+        for key in ("\ud800", "gsk_\udfff", 7, ["x"], {}, True):
+            self.assertRefused(401, key)
+
+    def test_origin_in_chinese(self):
+        self.Credential._issue(
+            {
+                "name": "Page",
+                "kind": "public",
+                "scopes": "orders",
+                "origins": "https://商店.中国",
+            }
+        )
+        self.assertTrue(
+            self.Credential._knows_origin("https://xn--czrs0t.xn--fiqs8s", "orders")
+        )
+        for origin in ("https://%", "https://_", "https://xn--fiqs8s", "https://xn--"):
+            self.assertFalse(self.Credential._knows_origin(origin, "orders"))
+
+    def test_dialog_names_only_what_it_was_given(self):
+        user = new_test_user(self.env, "somebody", "base.group_user")
+        Issue = self.env["governance.credential.issue"].with_user(user)
+        self.assertFalse(
+            [
+                name
+                for name, field in Issue._fields.items()
+                if field.comodel_name == "governance.credential"
+            ]
+        )
+
     def test_hash_is_nobodys(self):
         admin = self.env.ref("base.user_admin")
         credential = self.credential.with_user(admin)

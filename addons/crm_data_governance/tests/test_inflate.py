@@ -2,10 +2,17 @@ import gzip
 import random
 import tracemalloc
 import zlib
+from unittest.mock import patch
 
 from odoo.tests import BaseCase, tagged
 
-from ..tools.inflate import InflateError, TooLarge, UnknownCoding, inflate
+from ..tools.inflate import (
+    MAX_MEMBERS,
+    InflateError,
+    TooLarge,
+    UnknownCoding,
+    inflate,
+)
 
 
 @tagged("post_install", "-at_install")
@@ -48,6 +55,39 @@ class TestInflate(BaseCase):
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
             self.assertLess(peak, 4_000_000)
+
+    def test_each_byte_is_handed_over_once(self):
+        # A copy of the whole rest at each step makes large bodies quadratic.
+        handed = []
+        make = zlib.decompressobj
+
+        class Counting:
+            def __init__(self, wbits):
+                self._stream = make(wbits)
+
+            def decompress(self, data, limit):
+                handed.append(len(data))
+                return self._stream.decompress(data, limit)
+
+            def __getattr__(self, name):
+                return getattr(self._stream, name)
+
+        noise = random.Random(3).randbytes(8 * 2**20)
+        for sent, coding in (
+            (gzip.compress(noise, 1), "gzip"),
+            (zlib.compress(noise, 1), "deflate"),
+            (gzip.compress(b"x") * MAX_MEMBERS, "gzip"),
+        ):
+            handed.clear()
+            with patch.object(zlib, "decompressobj", Counting):
+                inflate(sent, coding, 2**24)
+            self.assertLess(sum(handed), 2 * len(sent) + 2**26)
+
+    def test_too_many_members(self):
+        sent = gzip.compress(b"")
+        self.assertEqual(inflate(sent * MAX_MEMBERS, "gzip", 10), b"")
+        with self.assertRaises(InflateError):
+            inflate(sent * (MAX_MEMBERS + 1), "gzip", 10)
 
     def test_broken(self):
         good = gzip.compress(b"hello" * 100)

@@ -202,6 +202,81 @@ class TestPrivacyRequest(TransactionCase):
             self.assertTrue(partner.exists())
             self.assertEqual(request.state, "draft")
 
+    def test_archived_and_deeper_addresses_go_too(self):
+        Partner = self.env["res.partner"]
+        deeper = Partner.create({"name": "王小明 2", "parent_id": self.child.id})
+        archived = Partner.create(
+            {"name": "王小明 3", "parent_id": self.partner.id, "active": False}
+        )
+        request = self._request()
+        self.assertIn(
+            ("partner", str(archived.id)), request._get_identities(self.partner)
+        )
+        request.action_erase()
+        self.assertFalse((self.partner | self.child | deeper | archived).exists())
+        self.assertEqual(self._evidence(request)["res.partner", "erased", "request"], 4)
+
+    def test_contacts_below_are_checked_too(self):
+        other = self.env["res.company"].create({"name": "Elsewhere"})
+        hidden = self.env["res.partner"].create({"name": "Hidden"})
+        for below, error in (
+            (new_test_user(self.env, "colleague").partner_id, UserError),
+            (self.env.ref("base.partner_root"), UserError),
+            (hidden, AccessError),
+        ):
+            below.parent_id = self.partner
+            if below == hidden:
+                below.company_id = other
+            request = self._request()
+            with self.assertRaises(error, msg=below.name):
+                request.action_erase()
+            self.assertTrue(below.exists())
+            below.parent_id = False
+
+    def test_log_ins_of_the_system_stay(self):
+        admin = self.env.ref("base.user_admin")
+        public = self.env.ref("base.public_user").copy({"login": "public2"})
+        public.active = False
+        for user in (
+            self.env.ref("base.user_root"),
+            self.env.ref("base.template_portal_user_id"),
+            public,
+        ):
+            request = self._request(user.partner_id, admin)
+            login = user.login
+            with self.assertRaises(UserError):
+                request.action_erase()
+            self.assertEqual(user.login, login)
+
+    def test_evidence_is_not_forged(self):
+        Request = self.env["governance.privacy.request"].with_user(self.officer)
+        for values in (
+            {"state": "done"},
+            {"date_done": "2026-01-01 00:00:00"},
+            {"user_id": self.env.ref("base.user_admin").id},
+        ):
+            with self.assertRaises(AccessError):
+                Request.create({"partner_id": self.partner.id, **values})
+            with self.assertRaises(AccessError):
+                self._request().write(values)
+
+    def test_evidence_is_not_changed(self):
+        request = self._request()
+        request.action_erase()
+        other = self.env["res.partner"].create({"name": "Other"})
+        for values in (
+            {"partner_id": other.id},
+            {"note": "x"},
+            {"name": "PR/0"},
+            {"date_request": "2020-01-01"},
+            {"company_id": self.env.company.id},
+            {"state": "draft"},
+        ):
+            with self.assertRaises(UserError):
+                request.write(values)
+        with self.assertRaises(UserError):
+            request.unlink()
+
     def test_once(self):
         request = self._request()
         request.action_erase()

@@ -1,5 +1,6 @@
 import os
 import tempfile
+from pathlib import Path
 from unittest.mock import patch
 
 from odoo.exceptions import AccessError, UserError
@@ -33,6 +34,33 @@ class TestSecret(TransactionCase):
         self.env.flush_all()
         self.env.cr.execute("SELECT * FROM governance_secret")
         self.assertNotIn("s3cret", str(self.env.cr.fetchall()))
+
+    def test_saving_returns_no_secret(self):
+        [saved] = self.secret.web_save({"value": "typed"}, {"value": {}, "state": {}})
+        self.assertFalse(saved["value"])
+        self.assertEqual(saved["state"], "sealed")
+        self.assertEqual(self.secret._open(), "typed")
+        made = self.secret.create({"name": "New", "value": "typed"})
+        self.assertFalse(made.value)
+        self.assertEqual(made._open(), "typed")
+
+    def test_unreadable_key_file(self):
+        del self.environ[sealing.ENVIRONMENT_NAME]
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            patch.dict(config.options, {"data_dir": folder}),
+        ):
+            for make in (
+                lambda path: path.write_bytes(b"\xff\xfe" * 20),
+                lambda path: path.symlink_to("/proc/self/mem"),
+            ):
+                path = Path(folder, sealing.FILE_NAME)
+                make(path)
+                self.assertEqual(self.secret._read_key(), (None, None))
+                self.assertEqual(self.secret.state, "empty")
+                with self.assertRaisesRegex(UserError, "CRM_SECRET_KEY"):
+                    self.secret._seal("x")
+                path.unlink()
 
     def test_other_key(self):
         self.secret._seal("s3cret")

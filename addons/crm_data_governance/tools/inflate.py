@@ -9,6 +9,8 @@ import zlib
 # Decompressed bytes asked of zlib at once: the most that a bomb can take beyond
 # the cap.
 STEP = 64 * 1024
+# Streams that may follow each other (gzip): each costs time, even an empty one.
+MAX_MEMBERS = 1000
 
 
 class InflateError(ValueError):
@@ -55,23 +57,26 @@ def _deflate_wbits(data):
 
 def _inflate(data, wbits, max_bytes, members):
     """:param bool members: whether several streams may follow each other (gzip)"""
-    chunks, size, rest = [], 0, data
-    while True:
+    chunks, size, position = [], 0, 0
+    for _member in range(MAX_MEMBERS):
         stream = zlib.decompressobj(wbits)
         while not stream.eof:
+            # Handed over slice by slice: zlib copies what it does not consume.
+            rest = data[position : position + STEP]
             try:
                 chunk = stream.decompress(rest, min(STEP, max_bytes - size + 1))
             except zlib.error as error:
                 raise InflateError(str(error)) from None
+            unread = len(stream.unused_data) or len(stream.unconsumed_tail)
+            position += len(rest) - unread
             size += len(chunk)
             if size > max_bytes:
                 raise TooLarge
             chunks.append(chunk)
-            rest = stream.unconsumed_tail
             if not chunk and not rest and not stream.eof:
                 raise InflateError("truncated")
-        rest = stream.unused_data
-        if not rest:
+        if position == len(data):
             return b"".join(chunks)
         if not members:
             raise InflateError("data after the end of the stream")
+    raise InflateError("too many streams")

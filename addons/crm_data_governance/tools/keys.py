@@ -52,10 +52,10 @@ def new_key(kind):
 def read_prefix(key):
     """The prefix by which a key's row is found.
 
-    :param str key: what a client sent
+    :param key: what a client sent; out of JSON it may be anything
     :return: ``(kind, prefix)``, or None if this cannot be a key of ours
     """
-    if not key or len(key) > MAX_KEY_LENGTH:
+    if not isinstance(key, str) or len(key) > MAX_KEY_LENGTH:
         return None
     match = _KEY.fullmatch(key)
     return (_KIND_OF_MARK[match[1]], match[2]) if match else None

@@ -38,3 +38,16 @@ def normal_origin(text):
     if port in (None, _DEFAULT_PORTS[parts.scheme]):
         return f"{parts.scheme}://{host}"
     return f"{parts.scheme}://{host}:{port}"
+
+
+def host_spellings(origin):
+    """How a person may have written the host of an origin.
+
+    :param str origin: of :func:`normal_origin`
+    :return: set: the host as DNS has it, and in its own script
+    """
+    host = urlsplit(origin).hostname
+    try:
+        return {host, host.encode().decode("idna")}
+    except UnicodeError:
+        return {host}

@@ -57,7 +57,10 @@ def read_key(environ, folder):
         return check_key(value), "environment"
     path = Path(folder, FILE_NAME)
     if path.is_file():
-        return check_key(path.read_text()), "file"
+        try:
+            return check_key(path.read_text()), "file"
+        except (OSError, UnicodeDecodeError) as error:
+            raise SealingError("The key file cannot be read") from error
     return None, None
 
 

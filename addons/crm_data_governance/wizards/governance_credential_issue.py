@@ -7,7 +7,6 @@ class GovernanceCredentialIssue(models.TransientModel):
     _name = "governance.credential.issue"
     _description = "New Key"
 
-    credential_id = fields.Many2one(
-        "governance.credential", readonly=True, ondelete="cascade"
-    )
+    # A name and no link: everybody may open a dialog, not read the credentials.
+    credential_name = fields.Char(string="Credential", store=False)
     key = fields.Char(store=False)
