@@ -9,11 +9,13 @@ from odoo.addons.crm_data_governance.endpoint import (
     guarded,
 )
 
-from ..tools.landing import MAX_KEY_LENGTH
+from ..tools.landing import MAX_KEY_LENGTH, Refused
 
 _lt = LazyTranslate(__name__)
 
 MAX_BODY_BYTES = 32 * 2**20
+# A batch with more is not what its sender thinks it is; the answer names each one.
+MAX_REFUSED = 1000
 LINE_TYPES = {
     "application/jsonl",
     "application/jsonlines",
@@ -25,6 +27,9 @@ LINE_TYPES = {
 add_messages(
     {
         "channel_paused": _lt("The channel is paused. Please try again later."),
+        "too_many_refused": _lt(
+            "More than %(limit)s items cannot be read; nothing has landed."
+        ),
         "empty_body": _lt("The body is empty."),
         "bad_idempotency_key": _lt("The Idempotency-Key is too long or not readable."),
     }
@@ -62,7 +67,17 @@ class OmniRecords(Controller):
         # other instead of failing, and the answer comes after the commit.
         with read_committed(request.env) as cr:
             channel_sudo = channel_sudo.with_env(channel_sudo.env(cr=cr))
-            return channel_sudo._land(items, fields.Datetime.now())
+            return channel_sudo._land(self._few_refused(items), fields.Datetime.now())
+
+    @staticmethod
+    def _few_refused(items):
+        refused = 0
+        for item in items:
+            if isinstance(item, Refused):
+                refused += 1
+                if refused > MAX_REFUSED:
+                    raise GuardError(400, "too_many_refused", limit=MAX_REFUSED)
+            yield item
 
     @staticmethod
     def _get_channel(channel_code):

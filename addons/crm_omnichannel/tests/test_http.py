@@ -60,6 +60,14 @@ class TestHttp(HttpCase, OmniCase):
         self.assertEqual(self.channel.accepted_count, 4)
         self.assertEqual(self.channel.refused_count, 2)
 
+    def test_too_many_refused(self):
+        answer = self.post([{"id": 1}, *[0] * 1000])
+        self.assertEqual(len(answer.json()["refused"]), 1000)
+        answer = self.post([{"id": 2}, *[0] * 1001])
+        self.assertEqual(self.error_of(answer, 400), "too_many_refused")
+        self.env.invalidate_all()
+        self.assertEqual(self.channel.accepted_count, 1)
+
     def test_gzip(self):
         packed = gzip.compress(json.dumps([{"id": 9}]).encode())
         answer = self.post(packed, Content_Encoding="gzip")

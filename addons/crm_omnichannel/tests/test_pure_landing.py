@@ -1,6 +1,7 @@
 import hashlib
 import json
 from datetime import datetime
+from unittest.mock import Mock, patch
 
 from odoo.tests import BaseCase, tagged
 
@@ -30,6 +31,18 @@ def verdicts(body, **options):
 
 @tagged("post_install", "-at_install")
 class TestLanding(BaseCase):
+    def test_many_bad_items_take_linear_time(self):
+        """What would read the text from its beginning at each item is done once."""
+        decoder = Mock(wraps=landing._decoder)
+        with patch.object(landing, "_decoder", decoder):
+            codes = verdicts("[" + "{x}," * 500 + '{"id": 1}]')
+        self.assertEqual(codes, ["unreadable"] * 500 + [True])
+        self.assertEqual(decoder.scan_once.call_count, 1)
+        # an open string is one match, whatever stands in it
+        text = '"' + '\\"' * 500 + "\\"
+        for pattern in (landing._BRACKETS, landing._STRUCTURE):
+            self.assertEqual([m.span() for m in pattern.finditer(text)], [(0, 1002)])
+
     def test_one_bad_item_costs_itself_only(self):
         bad = {
             '{"a": }': "unreadable",

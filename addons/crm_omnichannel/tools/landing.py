@@ -37,7 +37,9 @@ REFUSALS = (
     "unreadable",
 )
 
-_STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
+# A string that never closes reaches to the end: a pattern that failed there would be
+# tried again at each of its quotes, in quadratic time.
+_STRING = r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)'
 _BRACKETS = re.compile(_STRING + r"|[{}\[\]]", re.DOTALL)
 _STRUCTURE = re.compile(_STRING + r"|[{}\[\],]", re.DOTALL)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -311,11 +313,15 @@ def _skip_item(text, start):
     return len(text)
 
 
-def _scan_item(text, start):
+def _scan_item(text, start, quick):
     """Return ``(document or None, end)`` of a list's item, the quick way if it can.
 
-    ``None`` means that the text up to ``end`` needs a verdict of its own.
+    ``None`` means that the text up to ``end`` needs a verdict of its own. Not quick:
+    a decoder that fails counts the lines of the whole text before it, so after a
+    first failure each item is cut out and parsed alone.
     """
+    if not quick:
+        return None, _skip_item(text, start)
     try:
         document, end = _decoder.scan_once(text, start)
     except (StopIteration, ValueError, RecursionError):
@@ -330,11 +336,12 @@ def _read_list(text, start, max_bytes):
     """Yield ``(index, document, text)`` or ``(index, None, code)`` of a list."""
     position = WHITESPACE.match(text, start + 1).end()
     index = 0
+    quick = True
     if text[position : position + 1] == "]":
         yield from _read_rest(text, position + 1, index)
         return
     while True:
-        document, end = _scan_item(text, position)
+        document, end = _scan_item(text, position, quick)
         item = text[position:end].rstrip()
         try:
             if document is None:
@@ -344,6 +351,7 @@ def _read_list(text, start, max_bytes):
                 _check_document(document, item)
             yield index, document, item
         except Verdict as verdict:
+            quick = False
             yield index, None, verdict.code
         index += 1
         if end >= len(text):
