@@ -54,10 +54,9 @@ def export(database):
         "export",
         "--database",
         database,
+        *SUITE,
         "--languages",
         "pot",
-        "--",
-        *SUITE,
         log="i18n.log",
         hint="The translation templates could not be exported",
     )

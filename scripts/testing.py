@@ -203,6 +203,7 @@ def _odoo_run(environment, database, name, *arguments):
                     "--stop-after-init",
                     "--http-interface=127.0.0.1",
                     f"--http-port={free_port()}",
+                    "--workers=0",
                     "--max-cron-threads=0",
                     f"--screenshots={SCREENSHOTS}",
                     *arguments,

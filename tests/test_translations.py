@@ -15,7 +15,7 @@ def exported(template, tmp_path_factory):
         path = folder / f"{name}.pot"
         odoo_command.run_odoo(
             *("i18n", "export", "--database", template),
-            *("--output", str(path), "--languages", "pot", name),
+            *("--output", str(path), name, "--languages", "pot"),
             log="i18n.log",
             hint="The export failed",
         )

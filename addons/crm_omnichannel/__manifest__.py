@@ -39,6 +39,9 @@
         "demo/omni_channel_demo.xml",
         "demo/omni_record_demo.xml",
     ],
+    "assets": {
+        "web.assets_backend": ["crm_omnichannel/static/src/**/*"],
+    },
     "application": True,
     "uninstall_hook": "uninstall_hook",
 }

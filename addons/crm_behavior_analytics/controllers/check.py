@@ -1,15 +1,18 @@
 from odoo.http import Controller, request
+from odoo.tools import LazyTranslate
 
 from odoo.addons.crm_data_governance.endpoint import GuardError, guarded
 
 from ..const import SCOPE
+
+_lt = LazyTranslate(__name__)
 
 
 class BehaviorCheck(Controller):
     @guarded(
         "/behavior/check",
         code="behavior.check",
-        title="Check a write key",
+        title=_lt("Check a write key"),
         methods=["POST"],
         auth="credential",
         scope=SCOPE,

@@ -114,7 +114,7 @@ class OmniMapping(models.Model):
             for record, payload in payloads
         )
         return Markup(
-            "<div class='o_omni_sample table-responsive'>"
+            "<div class='table-responsive'>"
             "<table class='table table-sm table-bordered align-top'>"
             "<thead><tr><th>%s</th>%s<th>%s</th></tr></thead><tbody>%s</tbody></table>"
             "</div>"
