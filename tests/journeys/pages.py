@@ -51,9 +51,13 @@ def open_action(page, server, xmlid, record=None, view=None):
 
 
 def settle(page):
-    """Wait until the client has no request on its way and nothing moves."""
-    page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(250)
+    """Wait until the client shows no loading and nothing moves.
+
+    The live connection is never idle, so the network cannot tell.
+    """
+    page.wait_for_timeout(300)
+    page.wait_for_selector(".o_loading_indicator", state="detached")
+    page.wait_for_timeout(400)
 
 
 def shoot(page, name, phone=True):
