@@ -26,6 +26,7 @@
         "views/crm_ticket_routing_menus.xml",
     ],
     "demo": ["demo/routing_demo.xml"],
+    "application": True,
     "post_init_hook": "post_init_hook",
     "uninstall_hook": "uninstall_hook",
 }
