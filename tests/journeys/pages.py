@@ -33,13 +33,10 @@ def signed_in(browser, server, login, language, password=None):
     page.click(".oe_login_form button[type=submit]")
     page.wait_for_url(re.compile(r"/odoo"))
     page.wait_for_selector(".o_main_navbar")
-    try:
-        yield page
-        assert not errors, errors
-        context.close()
-    finally:
-        # The context stays open on a failure: its screenshot is taken afterwards.
-        page.unroute_all()
+    yield page
+    assert not errors, errors
+    # It stays open on a failure: its screenshot is taken afterwards.
+    context.close()
 
 
 def open_action(page, server, xmlid, record=None, view=None):
