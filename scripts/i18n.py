@@ -1,5 +1,7 @@
 """``make i18n``: export the six .pot and merge each zh_CN.po."""
 
+import ast
+import json
 import subprocess
 
 from . import databases, odoo_command, prepare
@@ -9,9 +11,20 @@ from .layout import ADDONS, SUITE, VENV, preparing
 # In the server's environment, which has polib. Keeps translations, drops what the
 # sources no longer have, and leaves a file alone when only its date would change.
 MERGE = r"""
-import pathlib, sys, polib
-for folder in map(pathlib.Path, sys.argv[1:]):
+import json, pathlib, sys, polib
+for folder, facts in json.loads(sys.argv[1]).items():
+    folder = pathlib.Path(folder)
     pot = polib.pofile(str(folder / "i18n" / (folder.name + ".pot")))
+    # Odoo exports the names that Apps shows with its own modules only.
+    for text, place in facts:
+        entry = pot.find(text) or polib.POEntry(
+            msgid=text, comment=f"module: {folder.name}"
+        )
+        if entry not in pot:
+            pot.append(entry)
+        if (place, "") not in entry.occurrences:
+            entry.occurrences.append((place, ""))
+    pot.save()
     path = folder / "i18n" / "zh_CN.po"
     po = polib.pofile(str(path)) if path.exists() else polib.POFile()
     before = {entry.msgid: entry.msgstr for entry in po}
@@ -35,7 +48,7 @@ def main():
     with step("Exporting the templates"):
         export(template)
     merged = subprocess.run(
-        [VENV / "bin/python", "-c", MERGE, *[str(ADDONS / name) for name in SUITE]],
+        [VENV / "bin/python", "-c", MERGE, json.dumps(manifest_texts())],
         capture_output=True,
         text=True,
         check=False,
@@ -43,6 +56,18 @@ def main():
     if merged.returncode:
         raise Failure(merged.stderr.strip())
     say(merged.stdout.rstrip())
+
+
+def manifest_texts():
+    """``{addon's folder: [(text, where Apps shows it), …]}`` of the manifests."""
+    texts = {}
+    for name in SUITE:
+        manifest = ast.literal_eval((ADDONS / name / "__manifest__.py").read_text())
+        texts[str(ADDONS / name)] = [
+            (manifest[key], f"model:ir.module.module,{field}:base.module_{name}")
+            for key, field in (("name", "shortdesc"), ("summary", "summary"))
+        ]
+    return texts
 
 
 def export(database):

@@ -105,66 +105,66 @@ class OmniMapping(models.Model):
                 " its values stand here before and after each line."
             )
         lines = self.line_ids.filtered("target").sorted("sequence")
+        rows = [
+            (record, *self._sample_row(lines, record, payload))
+            for record, payload in payloads
+        ]
+        # a line that finds nothing in any record would only take room
+        shown = [
+            column for column in range(len(lines)) if any(row[1][column] for row in rows)
+        ]
         labels = dict(lines._fields["target"]._description_selection(self.env))
         head = Markup().join(
-            Markup("<th>%s</th>") % labels[line.target] for line in lines
+            Markup("<th>%s</th>") % labels[lines[column].target] for column in shown
         )
         body = Markup().join(
-            self._render_sample_row(lines, record, payload)
-            for record, payload in payloads
+            Markup("<tr><td>%s</td>%s<td>%s</td></tr>")
+            % (
+                record.external_id or f"#{record.id}",
+                Markup().join(
+                    Markup("<td>%s</td>") % cells[column] for column in shown
+                ),
+                verdict,
+            )
+            for record, cells, verdict in rows
         )
         return Markup(
-            "<div class='table-responsive'>"
             "<table class='table table-sm table-bordered align-top'>"
             "<thead><tr><th>%s</th>%s<th>%s</th></tr></thead><tbody>%s</tbody></table>"
-            "</div>"
         ) % (self.env._("Record"), head, self.env._("Result"), body)
 
-    def _render_sample_row(self, lines, record, payload):
+    def _sample_row(self, lines, record, payload):
+        """Return the content of each line's cell, and the verdict on the record."""
         country = record.channel_id._default_country()
+        pure_lines = [line._as_line() for line in lines]
         cells = []
-        for line in lines:
-            pure = line._as_line()
+        for line in pure_lines:
             try:
-                raw, value = map_line(payload, pure, country)
+                cells.append(_render_cell(*map_line(payload, line, country)))
             except BadValue as error:
-                cells.append(
-                    Markup("<td class='text-danger'>%s</td>")
-                    % render(self.env, error.code, error.params)
-                )
-                continue
-            cells.append(_render_cell(raw, value))
+                cells.append(self._render_problem(error.code, error.params))
         try:
-            mapped = apply_mapping(
-                payload, [line._as_line() for line in lines], country
-            )
-            problems = mapped.errors
+            problems = apply_mapping(payload, pure_lines, country).errors
         except BadValue as error:
             problems = [(error.code, error.params)]
-        verdict = (
-            Markup("<td class='text-danger'>%s</td>")
-            % " ".join(render(self.env, code, params) for code, params in problems)
-            if problems
-            else Markup("<td class='text-success'>✓</td>")
+        verdict = Markup("<br/>").join(
+            self._render_problem(code, params) for code, params in problems
         )
-        return Markup("<tr><td>%s</td>%s%s</tr>") % (
-            record.external_id or f"#{record.id}",
-            Markup().join(cells),
-            verdict,
+        return cells, verdict or Markup("<span class='text-success'>✓</span>")
+
+    @api.model
+    def _render_problem(self, code, params):
+        return Markup("<span class='text-danger'>%s</span>") % render(
+            self.env, code, params
         )
 
 
 def _render_cell(raw, value):
     before = _plain(raw)
     after = _plain(value)
-    if not before and not after:
-        return Markup("<td></td>")
     if before == after:
-        return Markup("<td>%s</td>") % after
-    return Markup("<td><s class='text-muted small'>%s</s><br/><b>%s</b></td>") % (
-        before,
-        after,
-    )
+        return Markup("%s") % after
+    return Markup("<s class='text-muted small'>%s</s><br/><b>%s</b>") % (before, after)
 
 
 def _plain(value):

@@ -44,7 +44,7 @@ class OmniMappingLine(models.Model):
     @api.model
     def _selection_target(self):
         labels = {
-            "name": self.env._("Name"),
+            "name": self.env._("Full name"),
             "given_name": self.env._("Given name"),
             "surname": self.env._("Surname"),
             "company_name": self.env._("Company name"),
@@ -75,7 +75,7 @@ class OmniMappingLine(models.Model):
         labels = {
             "text": self.env._("Text"),
             "line": self.env._("Text on one line"),
-            "name": self.env._("Name"),
+            "name": self.env._("Full name"),
             "phone": self.env._("Phone (E.164)"),
             "email": self.env._("E-mail"),
             "date": self.env._("Date"),

@@ -173,7 +173,17 @@ class ResPartner(models.Model):
         if name == "country_id":
             country = self.env["res.country"].search([("code", "=", value)], limit=1)
             return country.name or value
+        if name == "state_id":
+            return self._source_state(value)
         return value
+
+    def _source_state(self, value):
+        """The name of a state that a channel gave as country and code."""
+        country, _dash, code = value.partition("-")
+        state = self.env["res.country.state"].search(
+            [("country_id.code", "=", country), ("code", "=", code)], limit=1
+        )
+        return state.name or value
 
     # --- ACTIONS ---
 

@@ -230,7 +230,7 @@ class TestProcessing(OmniCase):
 
     def test_reason_in_the_reader_s_language(self):
         record = self.process({"id": "2"})
-        self.assertIn("Name", record.error_message)
+        self.assertIn("Full name", record.error_message)
         chinese = record.with_context(lang="zh_CN")
         self.assertIn("姓名", chinese.error_message)
         self.assertNotEqual(record.error_message, chinese.error_message)

@@ -47,7 +47,7 @@ class TestRights(OmniCase):
         parked = self.process({"id": "1"})
         channel = self.channel.with_user(self.user)
         self.assertEqual(channel.parked_count, 1)
-        self.assertIn("Name", parked.with_user(self.user).error_message)
+        self.assertIn("Full name", parked.with_user(self.user).error_message)
         with self.assertRaises(AccessError):
             channel.write({"name": "Mine"})
         with self.assertRaises(AccessError):
