@@ -12,7 +12,7 @@ def _command(name, arguments):
         from . import odoo_command
 
         return odoo_command.execute(arguments)
-    if name in ("test", "verify"):
+    if name in ("test", "verify", "known_failures"):
         from . import testing
 
         return getattr(testing, name)()

@@ -32,9 +32,9 @@ def environment(**more):
     return values
 
 
-def command(*arguments):
-    source = odoo_source.prepared()
-    return [VENV / "bin/python", source.launcher, *arguments]
+def command(*arguments, launcher=None):
+    launcher = launcher or odoo_source.prepared().launcher
+    return [VENV / "bin/python", launcher, *arguments]
 
 
 def run_odoo(*arguments, log, hint, **more):

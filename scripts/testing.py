@@ -20,6 +20,10 @@ TEST_ADDONS = TESTS / "addons"
 SCREENSHOTS = RUN / "screenshots"
 KNOWN_WARNINGS = TESTS / "known_warnings.txt"
 KNOWN_FAILURES = TESTS / "known_failures.txt"
+KNOWN_FAILURES_HEAD = """\
+# Tests of Odoo's and OCA's own suites that fail on the database of make test without
+# the six addons (demo data, two languages, the other modules of the foundation).
+# Written by: python -m scripts known_failures"""
 # Odoo's and OCA's own suites of what the six extend.
 EXTENDED = (
     "crm",
@@ -33,7 +37,10 @@ EXTENDED = (
 LOUD = re.compile(r"^\S+ \S+ \d+ (WARNING|ERROR|CRITICAL) (\S+) (\S+): (.*)$")
 # Odoo says how many tests ran, and names each one that failed.
 RAN = re.compile(r"odoo\.service\.server: (\d+) post-tests in ")
-FAILED_TEST = re.compile(r"(?:FAIL|ERROR): ([\w.]+)")
+FAILED_TEST = re.compile(
+    r" ERROR \S+ odoo\.\S+: (?:FAIL|ERROR): (?:Subtest )?"
+    r"([A-Z]\w*\.test\w*|setUpClass \([\w.]+\))"
+)
 
 
 class Tally:
@@ -166,22 +173,9 @@ def _odoo_tests_alone(tally, addon):
 def _extended_suite(tally, template, module):
     """Odoo's own tests of ``module`` with the six installed, against the stored list
     of what fails on the same Odoo without them."""
-    database = databases.copy(template, f"crm_test_ext_{os.getpid()}")
-    known = set(_lines(KNOWN_FAILURES))
-    try:
-        with step(f"{module}'s own tests with the six installed"):
-            log = _odoo_run(
-                test_environment(template),
-                database,
-                f"extended-{module}",
-                "--test-tags",
-                f"/{module}",
-            )
-    finally:
-        databases.drop(database)
-    text = log.read_text(errors="replace")
-    failing = {name for name in FAILED_TEST.findall(text) if name not in known}
-    total = sum(map(int, RAN.findall(text)))
+    title = f"{module}'s own tests with the six installed"
+    total, failing = _own_tests(template, module, title)
+    failing -= set(_lines(KNOWN_FAILURES))
     tally.add(
         total - len(failing),
         len(failing) + (not total),
@@ -189,7 +183,38 @@ def _extended_suite(tally, template, module):
     )
 
 
-def _odoo_run(environment, database, name, *arguments):
+def known_failures():
+    """Write down which of those tests fail on this Odoo without the six."""
+    prepare.prepare(tests=True)
+    with preparing():
+        template = databases.foundation(True)
+    lines = [KNOWN_FAILURES_HEAD]
+    for module in EXTENDED:
+        _total, failing = _own_tests(template, module, f"{module}'s own tests alone")
+        lines += [f"# {module}", *sorted(failing)]
+    KNOWN_FAILURES.write_text("\n".join(lines) + "\n")
+
+
+def _own_tests(template, module, title):
+    """How many of a module's own tests ran, and the names of those that failed."""
+    database = databases.copy(template, f"crm_test_ext_{os.getpid()}")
+    try:
+        with step(title):
+            log = _odoo_run(
+                test_environment(template),
+                database,
+                f"extended-{module}",
+                "--test-tags",
+                f"/{module}",
+                launcher=ROOT / "scripts/late_tests.py",
+            )
+    finally:
+        databases.drop(database)
+    text = log.read_text(errors="replace")
+    return sum(map(int, RAN.findall(text))), set(FAILED_TEST.findall(text))
+
+
+def _odoo_run(environment, database, name, *arguments, launcher=None):
     """Odoo on ``database`` until it stops; returns the log's path."""
     log = LOGS / f"test-{name}.log"
     SCREENSHOTS.mkdir(exist_ok=True)
@@ -207,6 +232,7 @@ def _odoo_run(environment, database, name, *arguments):
                     "--max-cron-threads=0",
                     f"--screenshots={SCREENSHOTS}",
                     *arguments,
+                    launcher=launcher,
                 )
             ],
             env=environment,

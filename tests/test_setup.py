@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from scripts import console, debian, layout, odoo_source, postgres, python_env
+from scripts import (
+    console,
+    debian,
+    layout,
+    odoo_source,
+    postgres,
+    python_env,
+    testing,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -212,3 +220,23 @@ def test_a_long_path_gets_a_socket_folder_of_its_own(tmp_path, monkeypatch):
     assert len(os.fsencode(folder)) <= postgres.LONGEST_SOCKET_FOLDER
     assert postgres.socket_folder() == folder, "the same each time"
     folder.rmdir()
+
+
+def test_failed_tests_are_read_from_odoos_log():
+    """Names of failed tests, and nothing that merely looks like one."""
+    log = "\n".join(
+        (
+            'ERROR: null value in column "horizon_days" violates a constraint',
+            "2026-11-24 20:44:28,445 16840 ERROR db odoo.addons.crm.tests.test_crm_lead:"
+            " ERROR: TestCRMLead.test_alias",
+            "2026-11-24 20:44:28,445 16840 ERROR db odoo.addons.crm.tests.test_crm_lead:"
+            " FAIL: Subtest TestCRMLead.test_sync (login='user_sales_manager')",
+            "2026-11-24 20:44:30,120 16840 ERROR db odoo.tests.suite: ERROR: setUpClass"
+            " (odoo.addons.crm.tests.test_crm_lead.TestTracking)",
+        )
+    )
+    assert testing.FAILED_TEST.findall(log) == [
+        "TestCRMLead.test_alias",
+        "TestCRMLead.test_sync",
+        "setUpClass (odoo.addons.crm.tests.test_crm_lead.TestTracking)",
+    ]
