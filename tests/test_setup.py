@@ -227,12 +227,12 @@ def test_failed_tests_are_read_from_odoos_log():
     log = "\n".join(
         (
             'ERROR: null value in column "horizon_days" violates a constraint',
-            "2026-11-24 20:44:28,445 16840 ERROR db odoo.addons.crm.tests.test_crm_lead:"
+            "2026-11-24 20:44:28,445 16840 ERROR db odoo.addons.crm.test_crm_lead:"
             " ERROR: TestCRMLead.test_alias",
-            "2026-11-24 20:44:28,445 16840 ERROR db odoo.addons.crm.tests.test_crm_lead:"
+            "2026-11-24 20:44:28,445 16840 ERROR db odoo.addons.crm.test_crm_lead:"
             " FAIL: Subtest TestCRMLead.test_sync (login='user_sales_manager')",
-            "2026-11-24 20:44:30,120 16840 ERROR db odoo.tests.suite: ERROR: setUpClass"
-            " (odoo.addons.crm.tests.test_crm_lead.TestTracking)",
+            "2026-11-24 20:44:30,120 16840 ERROR db odoo.tests.suite: ERROR:"
+            " setUpClass (odoo.addons.crm.tests.test_crm_lead.TestTracking)",
         )
     )
     assert testing.FAILED_TEST.findall(log) == [

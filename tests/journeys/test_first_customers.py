@@ -120,7 +120,8 @@ def test_first_customers(browser, odoo_server, language):
         shoot(page, f"mapping-{language}")
         line = page.locator("[name=line_ids] .o_data_row", has_text=words["name"]).first
         line.locator("[name=source]").click()
-        page.fill("[name=line_ids] .o_selected_row [name=source] input", "name || phone")
+        cell = page.locator("[name=line_ids] .o_selected_row [name=source] input")
+        cell.fill("name || phone")
         page.keyboard.press("Tab")
         sample.locator(".text-danger").wait_for(state="detached")
         page.click(".o_form_button_save")
