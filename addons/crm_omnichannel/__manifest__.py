@@ -30,6 +30,7 @@
         "views/omni_identity_views.xml",
         "views/omni_landing_views.xml",
         "views/omni_job_views.xml",
+        "views/omni_segment_views.xml",
         "views/res_partner_views.xml",
         "views/res_config_settings_views.xml",
         "views/crm_omnichannel_menus.xml",
@@ -38,6 +39,7 @@
         "demo/res_users_demo.xml",
         "demo/omni_channel_demo.xml",
         "demo/omni_record_demo.xml",
+        "demo/omni_segment_demo.xml",
     ],
     "assets": {
         "web.assets_backend": ["crm_omnichannel/static/src/**/*"],

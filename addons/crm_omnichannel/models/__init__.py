@@ -9,6 +9,8 @@ from . import (
     omni_mapping,
     omni_mapping_line,
     omni_record,
+    omni_segment,
+    omni_segment_member,
     res_config_settings,
     res_partner,
 )

@@ -4,6 +4,7 @@ from . import (
     test_import,
     test_job,
     test_landing_model,
+    test_pure_domains,
     test_pure_landing,
     test_pure_linking,
     test_pure_mapping,
@@ -12,5 +13,6 @@ from . import (
     test_pure_survivorship,
     test_processing,
     test_rights,
+    test_segment,
     test_views,
 )
