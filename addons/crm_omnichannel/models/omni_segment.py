@@ -110,7 +110,7 @@ class OmniSegment(models.Model):
 
     @api.constrains("domain", "company_id")
     def _check_domain(self):
-        """The condition can be read and run, by its author's own rights."""
+        """The condition can be read and run."""
         for segment in self:
             partners = segment._get_partners()
             try:
@@ -149,6 +149,7 @@ class OmniSegment(models.Model):
         segments = super().create(
             [{**vals, **self._prepare_author_values()} for vals in vals_list]
         )
+        segments._check_domain_access()
         segments._refresh()
         return segments
 
@@ -156,9 +157,17 @@ class OmniSegment(models.Model):
         if "domain" in vals:
             vals = {**vals, **self._prepare_author_values()}
         result = super().write(vals)
+        if "domain" in vals:
+            self._check_domain_access()
         if not vals.keys().isdisjoint(("domain", "company_id", "active")):
             self._refresh()
         return result
+
+    def _check_domain_access(self):
+        """Nobody learns through a segment what is closed to them (constraints run as
+        superuser)."""
+        for segment in self:
+            segment._get_partners()._search(segment._get_domain())
 
     @api.model
     def _prepare_author_values(self):
@@ -171,10 +180,7 @@ class OmniSegment(models.Model):
             return vals_list
         taken = set(
             # the codes of all companies, archived ones too: names only
-            self.sudo()
-            .with_context(active_test=False)
-            .search([])
-            .mapped("code")
+            self.sudo().with_context(active_test=False).search([]).mapped("code")
         )
         for segment, vals in zip(self, vals_list, strict=True):
             number = 2
@@ -325,7 +331,9 @@ class OmniSegment(models.Model):
     def _invalidate_members(self):
         self.env["omni.segment.member"].invalidate_model()
         self.env["omni.segment"].invalidate_model(["partner_count"])
-        self.env["res.partner"].invalidate_model(["omni_member_ids", "omni_segment_ids"])
+        self.env["res.partner"].invalidate_model(
+            ["omni_member_ids", "omni_segment_ids"]
+        )
 
     def _segments_of(self, partner):
         """Return the segments of one customer as they are now, in one query.

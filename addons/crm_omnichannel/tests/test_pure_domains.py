@@ -11,8 +11,10 @@ class TestDomains(BaseCase):
             ("", []),
             (" [] ", []),
             ('[("a", "in", [1, None])]', [("a", "in", [1, None])]),
-            ('["|", ("a", "=", True), ("b", ">", "-7d")]',
-             ["|", ("a", "=", True), ("b", ">", "-7d")]),
+            (
+                '["|", ("a", "=", True), ("b", ">", "-7d")]',
+                ["|", ("a", "=", True), ("b", ">", "-7d")],
+            ),
         ):
             with self.subTest(text=text):
                 self.assertEqual(parse_domain(text), expected)
