@@ -3,6 +3,7 @@ from . import (
     governance_lineage,
     governance_metrics,
     omni_channel,
+    omni_consent,
     omni_identity,
     omni_job,
     omni_landing,
@@ -11,6 +12,10 @@ from . import (
     omni_record,
     omni_segment,
     omni_segment_member,
+    omni_timeline,
+    res_company,
     res_config_settings,
     res_partner,
+    res_partner_profile,
+    res_partner_tier,
 )

@@ -122,8 +122,8 @@ class OmniSegment(models.Model):
                 raise ValidationError(
                     self.env._(
                         "The condition of %(segment)s may only hold literal values: no"
-                        " functions, names or calculations. A date may be relative, such"
-                        " as '-30d'.",
+                        " functions, names or calculations. A date may be relative,"
+                        " such as '-30d'.",
                         segment=segment.name,
                     )
                 ) from error
@@ -135,11 +135,13 @@ class OmniSegment(models.Model):
                         detail=" ".join(str(error).split())[:300],
                     )
                 ) from error
-            if not segment.company_id and _differs_by_company(partners, domain):
+            if not segment.company_id and any(
+                field.company_dependent for field in asked_fields(partners, domain)
+            ):
                 raise ValidationError(
                     self.env._(
-                        "The condition of %(segment)s asks for a value that each company"
-                        " has for itself: choose the company of the segment.",
+                        "The condition of %(segment)s asks for a value that each"
+                        " company has for itself: choose the company of the segment.",
                         segment=segment.name,
                     )
                 )
@@ -252,15 +254,17 @@ class OmniSegment(models.Model):
             partners = partners.with_context(allowed_company_ids=self.company_id.ids)
         return partners
 
+    def _get_asked_fields(self):
+        """Return the names of the fields that the condition asks for, with models."""
+        asked = asked_fields(self.env["res.partner"], self._get_domain())
+        return sorted({str(field) for field in asked})
+
     def _get_query(self, partners=None):
         """Return the query of the ids of those who belong here now.
 
         :param partners: ``res.partner``, only these; None: all
         """
-        if not self.active:
-            domain = Domain.FALSE
-        else:
-            domain = self._get_domain()
+        domain = self._get_domain() if self.active else Domain.FALSE
         if partners is not None:
             domain &= Domain("id", "in", partners.ids)
         # sudo: membership is one fact for all readers; each sees the customers that
@@ -372,21 +376,21 @@ class OmniSegment(models.Model):
             self.env["ir.cron"]._commit_progress(1)
 
 
-def _differs_by_company(model, domain):
-    """Tell whether a domain asks for a field that each company has for itself."""
+def asked_fields(model, domain):
+    """Yield the fields that a domain asks for, along its paths.
+
+    :param model: the model that the domain is for
+    :param domain: ``Domain``
+    """
     for condition in domain.iter_conditions():
         comodel = model
         for name in condition.field_expr.split("."):
             field = comodel._fields.get(name)
             if field is None:
                 break
-            if field.company_dependent:
-                return True
+            yield field
             if not field.relational:
                 break
             comodel = model.env[field.comodel_name]
-        if isinstance(condition.value, Domain) and _differs_by_company(
-            comodel, condition.value
-        ):
-            return True
-    return False
+        if isinstance(condition.value, Domain):
+            yield from asked_fields(comodel, condition.value)
