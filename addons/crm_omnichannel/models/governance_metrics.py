@@ -47,9 +47,7 @@ class GovernanceMetrics(models.AbstractModel):
         for segment, count in self.env["omni.segment.member"]._read_group(
             [], ["segment_id"], ["__count"]
         ):
-            segments.add_metric(
-                (str(segment.company_id.id or 0), segment.code), count
-            )
+            segments.add_metric((str(segment.company_id.id or 0), segment.code), count)
         yield segments
         answers = GaugeMetricFamily(
             "crm_omnichannel_consent_answers",

@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.fields import Domain
+from odoo.tools import SQL
 
 from ..tools.consent import allowed, current
 
@@ -153,67 +153,66 @@ class OmniConsent(models.Model):
     @api.model
     def _get_answers(self, person):
         """Return all answers of a person to the current company, in one query."""
-        # sudo: a no that the reader may not see must count all the same
-        consents_sudo = self.sudo()
-        found = consents_sudo.search_fetch(
-            self._get_person_domain(person)
-            & Domain("company_id", "in", (self.env.company.id, False)),
-            [
-                "partner_id",
-                "identity_kind",
-                "identity_value",
-                "purpose",
-                "channel",
-                "state",
-                "text_version",
-                "source",
-                "at",
-            ],
+        # all answers, whatever the rules show: a no that the reader may not see counts
+        self.flush_model()
+        self.env["omni.identity"].flush_model(["kind", "value", "partner_id"])
+        rows = self.env.execute_query_dict(
+            SQL(
+                """
+                WITH person AS (%(person)s),
+                known AS (
+                    SELECT kind, value FROM omni_identity
+                    WHERE partner_id IN (SELECT id FROM person)
+                    UNION
+                    SELECT %(kind)s, %(value)s
+                )
+                SELECT id, purpose, channel, state, text_version, source, at,
+                       partner_id, identity_kind, identity_value
+                FROM omni_consent
+                WHERE (partner_id IN (SELECT id FROM person)
+                       OR (identity_kind, identity_value) IN (
+                           SELECT kind, value FROM known
+                       ))
+                  AND (company_id = %(company)s OR company_id IS NULL)
+                """,
+                company=self.env.company.id,
+                **self._get_person(person),
+            )
         )
         return [
             {
                 "subject": (
-                    row.partner_id.id,
-                    row.identity_kind,
-                    row.identity_value,
+                    row.pop("partner_id"),
+                    row.pop("identity_kind"),
+                    row.pop("identity_value"),
                 ),
-                "id": row.id,
-                "purpose": row.purpose,
-                "channel": row.channel or None,
-                "state": row.state,
-                "text_version": row.text_version or None,
-                "source": row.source,
-                "at": row.at,
+                **row,
             }
-            for row in found
+            for row in rows
         ]
 
     @api.model
-    def _get_person_domain(self, person):
-        identities = self.env["omni.identity"].sudo()
+    def _get_person(self, person):
+        """Return the customer as a query, and what else they are known by."""
         if isinstance(person, models.BaseModel):
             person.ensure_one()
-            partner_ids = person.ids
-            domain = Domain.FALSE
-        else:
-            kind, value = person
-            domain = Domain("identity_kind", "=", kind) & Domain(
-                "identity_value", "=", value
-            )
-            # whoever is known by it has spoken too
-            partner_ids = identities.search(
-                [("kind", "=", kind), ("value", "=", value)]
-            ).partner_id.ids
-        if not partner_ids:
-            return domain
-        domain |= Domain("partner_id", "in", partner_ids)
-        for identity in identities.search_fetch(
-            [("partner_id", "in", partner_ids)], ["kind", "value"]
-        ):
-            domain |= Domain("identity_kind", "=", identity.kind) & Domain(
-                "identity_value", "=", identity.value
-            )
-        return domain
+            return {
+                "person": SQL("SELECT %s::integer AS id", person.id),
+                "kind": SQL("NULL::text"),
+                "value": SQL("NULL::text"),
+            }
+        kind, value = person
+        # whoever is known by it has spoken too
+        known = SQL(
+            "SELECT partner_id AS id FROM omni_identity WHERE kind = %s AND value = %s",
+            kind,
+            value,
+        )
+        return {
+            "person": known,
+            "kind": SQL("%s::text", kind),
+            "value": SQL("%s::text", value),
+        }
 
     # --- TELL ---
 

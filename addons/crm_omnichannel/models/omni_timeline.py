@@ -5,6 +5,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL, LazyTranslate, format_amount
 from odoo.tools.mail import html_to_inner_content
 
+from ..columns import readable
 from ..tools.timeline import (
     TimelineSource,
     bound,
@@ -167,13 +168,6 @@ class OmniTimeline(models.AbstractModel):
     # --- ONE QUERY A SOURCE ---
 
     @api.model
-    def _column(self, model, name):
-        """Return a stored field as SQL; NULL if it is closed to the reader."""
-        if not model._has_field_access(model._fields[name], "read"):
-            return SQL("NULL")
-        return model._field_to_sql(model._table, name)
-
-    @api.model
     def _fetch_events(self, kind, model, query, events, params, before, limit):
         """Return the newest events of the rows of a query, in one statement.
 
@@ -247,7 +241,7 @@ class OmniTimeline(models.AbstractModel):
             records,
             query,
             [("record_received", SQL("omni_record.received_at"), SQL("TRUE"))],
-            {"channel": SQL.identifier(channel, "name")},
+            {"channel": readable(self.env["omni.channel"], "name", channel)},
             before,
             limit,
         )
@@ -286,8 +280,8 @@ class OmniTimeline(models.AbstractModel):
                 ),
             ],
             {
-                "name": self._column(leads, "name"),
-                "amount": self._column(leads, "expected_revenue"),
+                "name": readable(leads, "name"),
+                "amount": readable(leads, "expected_revenue"),
                 "currency_id": self._company_currency(column(table, "company_id")),
             },
             before,
@@ -310,14 +304,14 @@ class OmniTimeline(models.AbstractModel):
                 ("quotation_created", SQL("sale_order.create_date"), SQL("TRUE")),
                 (
                     "order_confirmed",
-                    self._column(orders, "date_order"),
+                    readable(orders, "date_order"),
                     SQL("%s = 'sale'", orders._field_to_sql("sale_order", "state")),
                 ),
             ],
             {
-                "name": self._column(orders, "name"),
-                "amount": self._column(orders, "amount_total"),
-                "currency_id": self._column(orders, "currency_id"),
+                "name": readable(orders, "name"),
+                "amount": readable(orders, "amount_total"),
+                "currency_id": readable(orders, "currency_id"),
             },
             before,
             limit,
@@ -338,7 +332,7 @@ class OmniTimeline(models.AbstractModel):
             "(SELECT code FROM stock_picking_type"
             " WHERE id = stock_picking.picking_type_id)"
         )
-        done = self._column(pickings, "date_done")
+        done = readable(pickings, "date_done")
         return self._fetch_events(
             kind,
             pickings,
@@ -356,7 +350,7 @@ class OmniTimeline(models.AbstractModel):
                     ),
                 ),
             ],
-            {"name": self._column(pickings, "name")},
+            {"name": readable(pickings, "name")},
             before,
             limit,
         )
@@ -371,7 +365,7 @@ class OmniTimeline(models.AbstractModel):
                 ("state", "=", "posted"),
             ]
         )
-        day = self._column(moves, "invoice_date")
+        day = readable(moves, "invoice_date")
         return self._all_day(
             self._fetch_events(
                 kind,
@@ -382,9 +376,9 @@ class OmniTimeline(models.AbstractModel):
                     ("credit_note_posted", day, SQL("move_type = 'out_refund'")),
                 ],
                 {
-                    "name": self._column(moves, "name"),
-                    "amount": self._column(moves, "amount_total"),
-                    "currency_id": self._column(moves, "currency_id"),
+                    "name": readable(moves, "name"),
+                    "amount": readable(moves, "amount_total"),
+                    "currency_id": readable(moves, "currency_id"),
                 },
                 before,
                 limit,
@@ -401,7 +395,7 @@ class OmniTimeline(models.AbstractModel):
                 ("state", "in", ("in_process", "paid")),
             ]
         )
-        day = self._column(payments, "date")
+        day = readable(payments, "date")
         return self._all_day(
             self._fetch_events(
                 kind,
@@ -412,9 +406,9 @@ class OmniTimeline(models.AbstractModel):
                     ("payment_sent", day, SQL("payment_type = 'outbound'")),
                 ],
                 {
-                    "name": self._column(payments, "name"),
-                    "amount": self._column(payments, "amount"),
-                    "currency_id": self._column(payments, "currency_id"),
+                    "name": readable(payments, "name"),
+                    "amount": readable(payments, "amount"),
+                    "currency_id": readable(payments, "currency_id"),
                 },
                 before,
                 limit,
@@ -544,8 +538,8 @@ class OmniTimeline(models.AbstractModel):
             query,
             [("identity_known", SQL("omni_identity.first_seen_at"), SQL("TRUE"))],
             {
-                "identity_kind": self._column(identities, "kind"),
-                "value": self._column(identities, "value"),
+                "identity_kind": readable(identities, "kind"),
+                "value": readable(identities, "value"),
                 "partner_id": SQL.identifier(identities._table, "partner_id"),
             },
             before,

@@ -1,7 +1,9 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
+from odoo.tools import SQL
 
+from ..columns import readable
 from ..tools.timeline import BadCursor, format_at, parse_cursor
 
 SECTIONS = ("identities", "figures", "timeline", "segments", "consents")
@@ -39,7 +41,9 @@ class ResPartner(models.Model):
         """
         self.ensure_one()
         if not self.env.user._is_internal():
-            raise AccessError(self.env._("Only employees see the profile of a customer."))
+            raise AccessError(
+                self.env._("Only employees see the profile of a customer.")
+            )
         self.check_access("read")
         unknown = set(sections or ()) - set(SECTIONS)
         if unknown:
@@ -64,7 +68,9 @@ class ResPartner(models.Model):
                 )
             except BadCursor as error:
                 raise UserError(
-                    self.env._("This is no place in the timeline: %(text)s", text=before)
+                    self.env._(
+                        "This is no place in the timeline: %(text)s", text=before
+                    )
                 ) from error
             result["timeline"] = page["entries"]
             result["timeline_next"] = page["next"]
@@ -76,35 +82,62 @@ class ResPartner(models.Model):
         return result
 
     def _get_family(self):
-        """Return the customer and all below, as Odoo's own buttons count."""
-        return self.with_context(active_test=False).search(
-            [("id", "child_of", self.ids)]
+        """Return the customer and all below, as Odoo's own buttons count.
+
+        One query however deep the tree is, where ``child_of`` takes one a level.
+        """
+        partners = self.with_context(active_test=False)
+        query = partners._search([])
+        query.add_where(
+            SQL(
+                """
+                res_partner.id IN (
+                    WITH RECURSIVE family (id) AS (
+                        SELECT %s
+                        UNION
+                        SELECT child.id FROM res_partner AS child
+                        JOIN family ON child.parent_id = family.id
+                    )
+                    SELECT id FROM family
+                )
+                """,
+                self.id,
+            )
         )
+        self.flush_model(["parent_id"])
+        return partners.browse(query).with_env(self.env)
 
     def _profile_identities(self, family):
         identities = self.env["omni.identity"]
         if not identities.has_access("read"):
             return []
-        found = identities.search_fetch(
-            [("partner_id", "in", family.ids)],
-            ["kind", "value", "partner_id", "channel_id", "last_seen_at"],
+        query = identities._search(
+            [("partner_id", "in", family.ids)], order=identities._order
+        )
+        names = ("kind", "value", "partner_id", "last_seen_at")
+        channel = query.left_join(
+            identities._table, "channel_id", "omni_channel", "id", "channel"
+        )
+        rows = self.env.execute_query(
+            query.select(
+                *(readable(identities, name) for name in names),
+                readable(self.env["omni.channel"], "name", channel),
+            )
         )
         return [
             {
-                "kind": identity.kind,
-                "value": identity.value,
-                "partner_id": identity.partner_id.id,
-                "channel": identity.channel_id.name or None,
-                "last_seen_at": identity.last_seen_at
-                and format_at(identity.last_seen_at),
+                **dict(zip(names, values, strict=True)),
+                "last_seen_at": values[-1] and format_at(values[-1]),
+                "channel": channel,
             }
-            for identity in found
+            for *values, channel in rows
         ]
 
     def _profile_segments(self):
         # each in its own company: those of all that the reader works in
-        segments = self.env["omni.segment"].search(
-            [("company_id", "in", (*self.env.companies.ids, False))]
+        segments = self.env["omni.segment"].search_fetch(
+            [("company_id", "in", (*self.env.companies.ids, False))],
+            ["name", "code", "domain", "company_id", "lang", "tz", "active"],
         )
         # an empty recordset would ask for the current company's
         found = segments._segments_of(self) if segments else segments
@@ -135,96 +168,126 @@ class ResPartner(models.Model):
 
         Money is in the currency of the current company, at today's rate.
         """
+        currency = self.env.company.currency_id
         figures = {
-            "currency_id": self.env.company.currency_id.id,
-            "currency": self.env.company.currency_id.name,
+            "currency_id": currency.id,
+            "currency": currency.name,
             "tier": self.customer_tier,
             "tier_reason": self.customer_tier_reason_text or None,
+            "lifetime_value": None,
+            "open_amount": None,
+            "orders": None,
+            "last_order_at": None,
+            "last_contacts": [],
         }
-        figures.update(self._profile_money(family))
-        figures.update(self._profile_orders(family))
-        figures["last_contacts"] = self._profile_contacts(family)
-        return figures
-
-    def _profile_money(self, family):
-        names = {
-            "lifetime_value": "amount_untaxed_signed",
-            "open_amount": "amount_residual_signed",
-        }
-        figures = dict.fromkeys(names)
-        moves = self.env["account.move"]
-        readable = {
-            figure: name
-            for figure, name in names.items()
-            if moves.has_access("read")
-            and moves._has_field_access(moves._fields[name], "read")
-        }
-        if not readable:
-            return figures
-        figures.update(dict.fromkeys(readable, 0.0))
-        today = fields.Date.context_today(self)
-        currency = self.env.company.currency_id
-        for company, *amounts in moves._read_group(
-            [
-                ("partner_id", "in", family.ids),
-                ("move_type", "in", ("out_invoice", "out_refund")),
-                ("state", "=", "posted"),
-            ],
-            ["company_id"],
-            [f"{name}:sum" for name in readable.values()],
-        ):
-            for figure, amount in zip(readable, amounts, strict=True):
-                figures[figure] += company.currency_id._convert(
-                    amount, currency, self.env.company, today
+        parts = self._get_figure_queries(family)
+        if "money" in parts:
+            figures.update(lifetime_value=0.0, open_amount=0.0)
+        rows = self.env.execute_query(SQL(" UNION ALL ").join(parts.values()))
+        for name, code, label, first, second, at in rows:
+            if name == "money":
+                self._add_money(figures, int(code), first, second)
+            elif name == "orders":
+                figures["orders"] = int(first)
+                figures["last_order_at"] = at and format_at(at)
+            elif at:
+                label = label or self.env._("E-mail and Messages")
+                figures["last_contacts"].append(
+                    {"code": code, "channel": label, "at": format_at(at)}
                 )
+        figures["last_contacts"].sort(key=lambda contact: contact["at"], reverse=True)
         return figures
 
-    def _profile_orders(self, family):
-        orders = self.env["sale.order"]
-        if not orders.has_access("read"):
-            return {"orders": None, "last_order_at": None}
-        [(count, last)] = orders._read_group(
-            [("partner_id", "in", family.ids), ("state", "=", "sale")],
-            [],
-            ["__count", "date_order:max"],
-        )
-        return {"orders": count, "last_order_at": last and format_at(last) or None}
+    def _add_money(self, figures, currency_id, invoiced, open_amount):
+        """Add the sums of one currency; None: closed to the reader."""
+        company = self.env.company
+        currency = self.env["res.currency"].browse(currency_id)
+        today = fields.Date.context_today(self)
+        for name, amount in (
+            ("lifetime_value", invoiced),
+            ("open_amount", open_amount),
+        ):
+            if amount is None:
+                figures[name] = None
+            elif figures[name] is not None:
+                figures[name] += currency._convert(
+                    float(amount), company.currency_id, company, today
+                )
 
-    def _profile_contacts(self, family):
-        """Return the last contact on each channel, the newest first."""
-        found = []
+    def _get_figure_queries(self, family):
+        """Return what the figures are made of, to be asked in one statement.
+
+        Each by the rights and rules of the reader, with the columns name, code, label,
+        two numbers and a moment.
+
+        :return: ``{name: SQL}``
+        """
+        mine = Domain("partner_id", "in", family.ids)
+        queries = {}
+        moves = self.env["account.move"]
+        if moves.has_access("read"):
+            query = moves._search(
+                mine
+                & Domain("move_type", "in", ("out_invoice", "out_refund"))
+                & Domain("state", "=", "posted")
+            )
+            company = query.join(
+                moves._table, "company_id", "res_company", "id", "company"
+            )
+            currency = SQL.identifier(company, "currency_id")
+            query.groupby = currency
+            queries["money"] = query.select(
+                SQL("'money'"),
+                SQL("%s::text", currency),
+                SQL("NULL::text"),
+                *(
+                    SQL("sum(%s)::numeric", readable(moves, name))
+                    for name in ("amount_untaxed_signed", "amount_residual_signed")
+                ),
+                SQL("NULL::timestamp"),
+            )
+        orders = self.env["sale.order"]
+        if orders.has_access("read"):
+            query = orders._search(mine & Domain("state", "=", "sale"))
+            queries["orders"] = query.select(
+                SQL(
+                    "'orders', NULL::text, NULL::text, count(*)::numeric, NULL::numeric"
+                ),
+                SQL("max(%s)::timestamp", readable(orders, "date_order")),
+            )
         records = self.env["omni.record"]
         if records.has_access("read"):
-            found += [
-                (channel.code, channel.name, last)
-                for channel, last in records._read_group(
-                    [("partner_id", "in", family.ids)],
-                    ["channel_id"],
-                    ["received_at:max"],
-                )
-            ]
+            query = records._search(mine)
+            channel = query.join(
+                records._table, "channel_id", "omni_channel", "id", "channel"
+            )
+            code, name = (
+                readable(self.env["omni.channel"], column, channel)
+                for column in ("code", "name")
+            )
+            query.groupby = SQL("%s, %s", code, name)
+            queries["channels"] = query.select(
+                SQL("'contact'"),
+                code,
+                name,
+                SQL("NULL::numeric, NULL::numeric"),
+                SQL("max(%s)", readable(records, "received_at")),
+            )
         # sudo: as in the timeline, the domain holds the reader's rights
-        [(last,)] = (
-            self.env["mail.message"]
-            .sudo()
-            ._read_group(
-                self.env["omni.timeline"]._message_domain(family)
-                & (
-                    Domain("message_type", "in", ("email", "email_outgoing"))
-                    | Domain("author_id", "in", family.ids)
-                    & Domain("message_type", "=", "comment")
-                ),
-                [],
-                ["date:max"],
+        messages = self.env["mail.message"].sudo()
+        query = messages._search(
+            self.env["omni.timeline"]._message_domain(family)
+            & (
+                Domain("message_type", "in", ("email", "email_outgoing"))
+                | Domain("author_id", "in", family.ids)
+                & Domain("message_type", "=", "comment")
             )
         )
-        if last:
-            found.append(("mail", self.env._("E-mail and Messages"), last))
-        found.sort(key=lambda contact: contact[2], reverse=True)
-        return [
-            {"code": code, "channel": name, "at": format_at(at)}
-            for code, name, at in found
-        ]
+        queries["mail"] = query.select(
+            SQL("'contact', 'mail', NULL::text, NULL::numeric, NULL::numeric"),
+            SQL("max(%s)", readable(messages, "date")),
+        )
+        return queries
 
     # --- ACTIONS ---
 

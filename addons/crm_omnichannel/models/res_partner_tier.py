@@ -178,7 +178,9 @@ class ResPartner(models.Model):
         """Return the commercial entities that have, or had, a reason for a tier."""
         company = self.env.company
         # sudo: the branches of a company, whoever may work in them
-        branches = self.env["res.company"].sudo().search([("id", "child_of", company.id)])
+        branches = (
+            self.env["res.company"].sudo().search([("id", "child_of", company.id)])
+        )
         since = fields.Date.subtract(fields.Date.context_today(self), months=12)
         self.env["account.move"].flush_model(
             [

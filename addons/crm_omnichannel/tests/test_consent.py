@@ -87,7 +87,9 @@ class TestConsentModel(TransactionCase):
 
     def test_rights(self):
         action = self.ada.with_user(self.seller).action_record_consent()
-        form = Form(self.consents.with_user(self.seller).with_context(action["context"]))
+        form = Form(
+            self.consents.with_user(self.seller).with_context(action["context"])
+        )
         form.purpose = "marketing"
         form.state = "denied"
         self.assertEqual(form.save().partner_id, self.ada)
@@ -102,7 +104,9 @@ class TestConsentModel(TransactionCase):
     def test_one_query_whatever_the_history(self):
         for minute in range(30):
             self.consents._record(
-                self.ada, "marketing", ("granted", "revoked")[minute % 2],
+                self.ada,
+                "marketing",
+                ("granted", "revoked")[minute % 2],
                 at=self.at(minute),
             )
         self.env["omni.identity"]._claim(self.ada, "user_id", "1", "source:1")

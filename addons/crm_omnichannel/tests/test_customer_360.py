@@ -147,7 +147,7 @@ class TestCustomer360(AccountTestInvoicingCommon):
         self.assertIn(order.name, texts["order_confirmed"])
         self.assertIn("100.00", texts["order_confirmed"])
         self.assertIn("u-1", texts["identity_known"])
-        self.assertIn("Shop", texts["record_received"])
+        self.assertEqual(texts["record_received"], "Record from Shop")
         json.dumps(found)
         opened = {entry["code"]: entry for entry in found["timeline"]}
         self.assertEqual(

@@ -33,7 +33,9 @@ class TestTier(BaseCase):
 
     def test_by_hand_stands(self):
         tier, reason = decide(5000, THRESHOLDS, "silver", [Adjustment(1, "x", {})])
-        self.assertEqual((tier, reason["code"], reason["also"]), ("silver", "manual", []))
+        self.assertEqual(
+            (tier, reason["code"], reason["also"]), ("silver", "manual", [])
+        )
 
     def test_adjustments(self):
         risk = Adjustment(1, "churn_risk", {"score": 0.8})

@@ -25,9 +25,9 @@ def newest(answers):
 def allowed(answers, purpose, channel=None):
     """Tell whether a person agrees to a purpose on a channel.
 
-    Without an answer: no. A subject's word about the channel counts before the one about
-    every channel, but for a later no to everything. Where the subjects of one person
-    differ (two cookies, a merged customer), the stricter answer wins.
+    Without an answer: no. A subject's word about the channel counts before the one
+    about every channel, but for a later no to everything. Where the subjects of one
+    person differ (two cookies, a merged customer), the stricter answer wins.
 
     :param answers: iterable of answers of one person, any order
     :param str purpose: code
@@ -62,9 +62,7 @@ def current(answers):
         other = found.get((purpose, channel))
         if other is None or _strictness(answer) > _strictness(other):
             found[purpose, channel] = answer
-    return [
-        found[key] for key in sorted(found, key=lambda key: (key[0], key[1] or ""))
-    ]
+    return [found[key] for key in sorted(found, key=lambda key: (key[0], key[1] or ""))]
 
 
 def _strictness(answer):
