@@ -214,14 +214,15 @@ class OmniSegment(models.Model):
 
     def action_view_partners(self):
         """Open the customers of these segments."""
-        return {
+        action = {
             "type": "ir.actions.act_window",
-            "name": self.env._("Customers"),
             "res_model": "res.partner",
             "view_mode": "list,kanban,form",
             "domain": [("omni_segment_ids", "in", self.ids)],
             "context": {"create": False},
         }
+        action["name"] = self.env._("Customers")
+        return action
 
     # --- MEMBERS ---
 

@@ -25,6 +25,17 @@ BODY_LENGTH = 4000
 # no contact: what Odoo itself logs and sends around
 SILENT_TYPES = ("notification", "user_notification", "auto_comment")
 
+# kind, model, icon
+SOURCES = (
+    ("record", "omni.record", "fa-inbox"),
+    ("lead", "crm.lead", "fa-star"),
+    ("order", "sale.order", "fa-shopping-cart"),
+    ("delivery", "stock.picking", "fa-truck"),
+    ("invoice", "account.move", "fa-file-text-o"),
+    ("payment", "account.payment", "fa-money"),
+    ("message", "mail.message", "fa-comments-o"),
+    ("identity", "omni.identity", "fa-id-card-o"),
+)
 TEXTS = {
     "record_received": _lt("Record from %(channel)s"),
     "lead_created": _lt("New lead: %(name)s"),
@@ -65,21 +76,25 @@ class OmniTimeline(models.AbstractModel):
 
         :return: list of :class:`~..tools.timeline.TimelineSource`
         """
-        sources = (
-            ("record", "omni.record", self.env._("Channel Records"), "fa-inbox"),
-            ("lead", "crm.lead", self.env._("Leads and Opportunities"), "fa-star"),
-            ("order", "sale.order", self.env._("Orders"), "fa-shopping-cart"),
-            ("delivery", "stock.picking", self.env._("Deliveries"), "fa-truck"),
-            ("invoice", "account.move", self.env._("Invoices"), "fa-file-text-o"),
-            ("payment", "account.payment", self.env._("Payments"), "fa-money"),
-            ("message", "mail.message", self.env._("Messages"), "fa-comments-o"),
-            ("identity", "omni.identity", self.env._("Identities"), "fa-id-card-o"),
-        )
+        titles = {
+            "record": self.env._("Channel Records"),
+            "lead": self.env._("Leads and Opportunities"),
+            "order": self.env._("Orders"),
+            "delivery": self.env._("Deliveries"),
+            "invoice": self.env._("Invoices"),
+            "payment": self.env._("Payments"),
+            "message": self.env._("Messages"),
+            "identity": self.env._("Identities"),
+        }
         return [
             TimelineSource(
-                kind, model, title, icon, partial(getattr(self, f"_fetch_{kind}"), kind)
+                kind,
+                model,
+                titles[kind],
+                icon,
+                partial(getattr(self, f"_fetch_{kind}"), kind),
             )
-            for kind, model, title, icon in sources
+            for kind, model, icon in SOURCES
             if self.env[model].has_access("read")
         ]
 

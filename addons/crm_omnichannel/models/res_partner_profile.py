@@ -30,8 +30,8 @@ class ResPartner(models.Model):
         A company is seen with its contacts, as Odoo's own buttons count; documents are
         those of the reader's companies.
 
-        :param sections: list of ``identities``, ``figures``, ``timeline``, ``segments``,
-            ``consents``; None: all
+        :param sections: list of ``identities``, ``figures``, ``timeline``,
+            ``segments``, ``consents``; None: all
         :param int limit: entries of the timeline on a page, at most 500
         :param str before: ``timeline_next`` of the page before, or the cursor of any
             entry (its ``at`` and ``key`` with a bar between them)
