@@ -1,4 +1,7 @@
-"""What the demonstration channels sent, as JSON documents; two of them are parked."""
+"""What the demonstration channels sent, as JSON documents; two of them are parked.
+
+And what some of these customers answered when asked for their consent.
+"""
 
 DEMO_DOCUMENTS = {
     "crm_omnichannel.omni_channel_web_shop_demo": (
@@ -76,3 +79,26 @@ DEMO_DOCUMENTS = {
         },
     ),
 }
+
+#: external ID at the web shop, (purpose, channel, state), values of the partner
+DEMO_ANSWERS = (
+    (
+        "W-1001",
+        (
+            ("marketing", "email", "granted"),
+            ("marketing", "phone", "denied"),
+            ("analytics", None, "granted"),
+            ("personalization", None, "granted"),
+        ),
+        {
+            "customer_tier_manual": "vip",
+            "customer_tier_note": "大客户，由管理层维护",
+        },
+    ),
+    (
+        "W-1002",
+        (("marketing", None, "denied"), ("analytics", None, "granted")),
+        {},
+    ),
+    ("W-1003", (("marketing", "email", "revoked"),), {}),
+)

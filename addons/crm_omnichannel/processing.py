@@ -635,12 +635,12 @@ class _Saving:
         query = SQL(
             """
             INSERT INTO omni_identity
-                (kind, value, scope, partner_id, channel_id, record_id, company_id,
-                 last_seen_at)
-            SELECT *, %s FROM unnest(
+                (first_seen_at, last_seen_at, kind, value, scope, partner_id,
+                 channel_id, record_id, company_id)
+            SELECT now, now, found.* FROM (VALUES (%s)) AS clock (now), unnest(
                 %s::text[], %s::text[], %s::text[], %s::integer[], %s::integer[],
                 %s::integer[], %s::integer[]
-            )
+            ) AS found
             ON CONFLICT (kind, value, scope) DO UPDATE
             SET last_seen_at = excluded.last_seen_at, record_id = excluded.record_id,
                 channel_id = excluded.channel_id

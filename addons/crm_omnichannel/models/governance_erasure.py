@@ -25,6 +25,14 @@ class GovernanceErasure(models.AbstractModel):
         ]
         records = self._omni_records_of(partner, wanted)
         self._omni_erase_records(records)
+        consents = self._omni_consents_of(partner, wanted)
+        consent_count = len(consents)
+        consents.unlink()
+        members = self.env["omni.segment.member"].search(
+            [("partner_id", "=", partner.id)]
+        )
+        member_count = len(members)
+        members.unlink()
         identities = self.env["omni.identity"].search([("partner_id", "=", partner.id)])
         identity_count = len(identities)
         identities.unlink()
@@ -35,6 +43,8 @@ class GovernanceErasure(models.AbstractModel):
         counts = (
             ("omni.record", len(records), "person_erased"),
             ("omni.identity", identity_count, "person_erased"),
+            ("omni.consent", consent_count, "person_erased"),
+            ("omni.segment.member", member_count, "person_erased"),
             ("res.partner", int(had_sources), "provenance_erased"),
         )
         return result + [
@@ -42,6 +52,16 @@ class GovernanceErasure(models.AbstractModel):
             for model, count, reason in counts
             if count
         ]
+
+    @api.model
+    def _omni_consents_of(self, partner, wanted):
+        """Return the answers of a person, those too that they gave unknown."""
+        domain = Domain("partner_id", "=", partner.id)
+        for kind, value in wanted:
+            domain |= Domain("identity_kind", "=", kind) & Domain(
+                "identity_value", "=", value
+            )
+        return self.env["omni.consent"].search(domain)
 
     @api.model
     def _omni_records_of(self, partner, wanted):

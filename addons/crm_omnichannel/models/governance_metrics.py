@@ -1,6 +1,7 @@
 from prometheus_client.core import GaugeMetricFamily
 
 from odoo import api, fields, models
+from odoo.tools import SQL
 
 
 class GovernanceMetrics(models.AbstractModel):
@@ -34,3 +35,48 @@ class GovernanceMetrics(models.AbstractModel):
         for channel in channels:
             oldest.add_metric((channel.code,), max(0, waiting.get(channel.code, 0)))
         yield from (records, oldest)
+        yield from self._omni_profile_families()
+
+    @api.model
+    def _omni_profile_families(self):
+        segments = GaugeMetricFamily(
+            "crm_omnichannel_segment_members",
+            "Customers in a segment",
+            labels=("company", "segment"),
+        )
+        for segment, count in self.env["omni.segment.member"]._read_group(
+            [], ["segment_id"], ["__count"]
+        ):
+            segments.add_metric((str(segment.company_id.id or 0), segment.code), count)
+        yield segments
+        answers = GaugeMetricFamily(
+            "crm_omnichannel_consent_answers",
+            "Recorded answers by purpose and state",
+            labels=("purpose", "state"),
+        )
+        for purpose, state, count in self.env["omni.consent"]._read_group(
+            [], ["purpose", "state"], ["__count"]
+        ):
+            answers.add_metric((purpose, state), count)
+        yield answers
+        tiers = GaugeMetricFamily(
+            "crm_omnichannel_customer_tiers",
+            "Customers above the standard tier, by company",
+            labels=("company", "tier"),
+        )
+        partners = self.env["res.partner"]
+        partners.flush_model(["customer_tier", "commercial_partner_id"])
+        for company, tier, count in self.env.execute_query(
+            SQL(
+                """
+                SELECT found.key, found.value, count(*)
+                FROM res_partner AS partner,
+                     jsonb_each_text(partner.customer_tier) AS found
+                WHERE partner.active AND partner.commercial_partner_id = partner.id
+                  AND found.value <> 'standard'
+                GROUP BY 1, 2 ORDER BY 1, 2
+                """
+            )
+        ):
+            tiers.add_metric((company, tier), count)
+        yield tiers

@@ -7,7 +7,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
 
-from ..demo_documents import DEMO_DOCUMENTS
+from ..demo_documents import DEMO_ANSWERS, DEMO_DOCUMENTS
 from ..tools.adapters import ADAPTERS
 from ..tools.landing import Envelope, LandedItem, pack, read_documents
 from ..tools.mapping import compile_path
@@ -369,6 +369,27 @@ class OmniChannel(models.Model):
         self.env["omni.record"]._process_batch(
             self.env["omni.record"].search([("state", "=", "received")]).ids
         )
+        self._load_demo_answers()
+
+    @api.model
+    def _load_demo_answers(self):
+        """What the first demonstration customers agreed to, and one tier by hand."""
+        shop = self.env.ref("crm_omnichannel.omni_channel_web_shop_demo")
+        for external_id, answers, tier in DEMO_ANSWERS:
+            partner = self.env["omni.identity"]._resolve(
+                "external_id", external_id, f"channel:{shop.id}"
+            )
+            for purpose, channel, state in answers:
+                self.env["omni.consent"]._record(
+                    partner,
+                    purpose,
+                    state,
+                    channel,
+                    source="website",
+                    text_version="2026-01",
+                )
+            if tier:
+                partner.write(tier)
 
     # --- OBSERVING ---
 
@@ -383,9 +404,9 @@ class OmniChannel(models.Model):
                 """
                 INSERT INTO omni_identity
                     (kind, value, scope, partner_id, channel_id, company_id,
-                     last_seen_at)
+                     first_seen_at, last_seen_at)
                 SELECT found.kind, found.value, %(scope)s, min(partner.id),
-                       %(channel)s, %(owner)s, %(now)s
+                       %(channel)s, %(owner)s, %(now)s, %(now)s
                 FROM res_partner AS partner
                 CROSS JOIN LATERAL (VALUES
                     ('email', partner.email_normalized),

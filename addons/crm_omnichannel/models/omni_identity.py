@@ -1,6 +1,9 @@
 from odoo import api, fields, models
+from odoo.tools import SQL
 
 from ..tools.linking import KIND_ORDER
+
+MAX_VALUE = 256
 
 
 class OmniIdentity(models.Model):
@@ -27,6 +30,7 @@ class OmniIdentity(models.Model):
     channel_id = fields.Many2one("omni.channel", index=True, ondelete="set null")
     record_id = fields.Many2one("omni.record", index="btree_not_null")
     company_id = fields.Many2one("res.company", index="btree_not_null")
+    first_seen_at = fields.Datetime("First Seen", readonly=True)
     last_seen_at = fields.Datetime("Last Seen")
 
     _kind_value_scope_uniq = models.Constraint(
@@ -50,3 +54,75 @@ class OmniIdentity(models.Model):
         return [
             (kind, labels[kind]) for kind in (*KIND_ORDER, "anonymous_id", "device")
         ]
+
+    # --- CLAIM AND RESOLVE ---
+
+    @api.model
+    def _claim(self, partner, kind, value, scope, channel=None):
+        """Attach an identifier to a customer; again and again does no harm.
+
+        Who has it keeps it: an identifier of another customer is returned as it is, and
+        the caller sees by ``partner_id`` whose it is. Two customers are never merged
+        here.
+
+        :param partner: ``res.partner``, one record
+        :param str kind: one of the kinds of this model
+        :param str value: at most 256 characters
+        :param str scope: where the value names one person: ``source:<id>``,
+            ``channel:<id>`` or ``company:<id>``
+        :param channel: ``omni.channel`` that told it, or None
+        :return: ``omni.identity``
+        :raise ValueError: an unknown kind, no value, or one too long
+        """
+        partner.ensure_one()
+        value = self._check_identifier(kind, value, scope)
+        company = (channel and channel.company_id) or partner.company_id
+        self.flush_model()
+        [[identity_id]] = self.env.execute_query(
+            SQL(
+                """
+                INSERT INTO omni_identity AS identity
+                    (kind, value, scope, partner_id, channel_id, company_id,
+                     first_seen_at, last_seen_at)
+                VALUES (%(kind)s, %(value)s, %(scope)s, %(partner)s, %(channel)s,
+                        %(company)s, %(now)s, %(now)s)
+                ON CONFLICT (kind, value, scope) DO UPDATE
+                SET last_seen_at = greatest(identity.last_seen_at,
+                                            excluded.last_seen_at)
+                RETURNING id
+                """,
+                kind=kind,
+                value=value,
+                scope=scope,
+                partner=partner.id,
+                channel=(channel and channel.id) or None,
+                company=company.id or None,
+                now=fields.Datetime.now(),
+            )
+        )
+        identity = self.browse(identity_id)
+        identity.invalidate_recordset()
+        partner.invalidate_recordset(["omni_identity_ids"])
+        return identity
+
+    @api.model
+    def _resolve(self, kind, value, scope):
+        """Return the customer who is known by an identifier, or none.
+
+        :return: ``res.partner``
+        """
+        identity = self.search(
+            [("kind", "=", kind), ("value", "=", value), ("scope", "=", scope)]
+        )
+        return identity.partner_id
+
+    @api.model
+    def _check_identifier(self, kind, value, scope):
+        if kind not in dict(self._selection_kind()):
+            raise ValueError(f"unknown kind of identity: {kind!r}")
+        value = (value or "").strip()
+        if not value or len(value) > MAX_VALUE or "\x00" in value:
+            raise ValueError(f"no usable {kind}: {value[:80]!r}")
+        if not scope:
+            raise ValueError("an identity needs a scope")
+        return value

@@ -1,6 +1,7 @@
 from markupsafe import Markup
 
 from odoo import api, fields, models
+from odoo.fields import Domain
 from odoo.tools.misc import format_date, format_datetime
 
 from ..processing import TAGS_FIELD
@@ -52,6 +53,21 @@ class ResPartner(models.Model):
         groups="crm_omnichannel.group_omnichannel_user",
     )
 
+    omni_member_ids = fields.One2many(
+        "omni.segment.member",
+        "partner_id",
+        "Segment Memberships",
+        readonly=True,
+        groups="base.group_user",
+    )
+    omni_segment_ids = fields.Many2many(
+        "omni.segment",
+        string="Segments",
+        compute="_compute_omni_segment_ids",
+        search="_search_omni_segment_ids",
+        groups="base.group_user",
+    )
+
     # the queue looks customers up by these
     _omni_email_idx = models.Index(
         "(email_normalized) WHERE email_normalized IS NOT NULL"
@@ -80,6 +96,19 @@ class ResPartner(models.Model):
         if operator != "in":
             return NotImplemented
         return [("omni_identity_ids.channel_id", "in", value)]
+
+    @api.depends("omni_member_ids.segment_id")
+    def _compute_omni_segment_ids(self):
+        for partner in self:
+            partner.omni_segment_ids = partner.omni_member_ids.segment_id
+
+    @api.model
+    def _search_omni_segment_ids(self, operator, value):
+        if operator not in ("in", "any", "any!"):
+            return NotImplemented
+        within = "any!" if operator == "any!" else "any"
+        segment = Domain("segment_id", operator, value)
+        return Domain("omni_member_ids", within, segment)
 
     @api.depends("omni_provenance")
     @api.depends_context("lang", "tz", "uid")

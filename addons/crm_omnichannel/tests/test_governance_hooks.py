@@ -26,7 +26,38 @@ class TestGovernanceHooks(OmniCase):
             Edge(f"mapping:{self.mapping.id}/{line.id}", "res.partner.name", "mapping"),
             edges,
         )
+        segment = self.env["omni.segment"].create(
+            {
+                "name": "Shanghai",
+                "code": "test-shanghai",
+                "domain": '[("state_id.code", "=", "SH"),'
+                ' ("customer_tier", "=", "vip")]',
+            }
+        )
+        edges = list(self.env["governance.lineage"]._lineage_edges())
+        node = f"segment:{segment.company_id.id}/test-shanghai"
+        asked = {edge.source for edge in edges if edge.target == node}
+        self.assertEqual(
+            asked,
+            {
+                "res.partner.company_id",
+                "res.partner.state_id",
+                "res.country.state.code",
+                "res.partner.customer_tier",
+            },
+        )
+        self.assertIn(
+            Edge(
+                "account.move.amount_untaxed_signed",
+                "res.partner.customer_tier",
+                "tier",
+                False,
+            ),
+            edges,
+        )
         for edge in edges:
+            check_node(edge.source)
+            check_node(edge.target)
             model, _, name = edge.target.rpartition(".")
             if model in self.env:
                 self.assertIn(name, self.env[model]._fields, edge)
@@ -52,6 +83,35 @@ class TestGovernanceHooks(OmniCase):
             "crm_omnichannel_oldest_unprocessed_seconds", channel="test-shop"
         )
         self.assertAlmostEqual(age, 7200, delta=60)
+        partner = self.env["res.partner"].create(
+            {
+                "name": "V",
+                "customer_tier_manual": "vip",
+                "customer_tier_note": "Test",
+            }
+        )
+        company = str(self.env.company.id)
+        [tiers] = sample("crm_omnichannel_customer_tiers", company=company, tier="vip")
+        partner.customer_tier_manual = False
+        left = sample("crm_omnichannel_customer_tiers", company=company, tier="vip")
+        self.assertEqual(sum(left), tiers - 1)
+        self.env["omni.consent"]._record(partner, "sharing", "revoked")
+        self.assertEqual(
+            sample(
+                "crm_omnichannel_consent_answers", purpose="sharing", state="revoked"
+            ),
+            [self.env["omni.consent"].search_count([("purpose", "=", "sharing")])],
+        )
+        self.env["omni.segment"].create(
+            {
+                "name": "One",
+                "code": "test-one",
+                "domain": f'[("id", "=", {partner.id})]',
+            }
+        )
+        self.assertEqual(
+            sample("crm_omnichannel_segment_members", segment="test-one"), [1]
+        )
         self.env["omni.record"]._process_batch(self.channel.record_ids.ids)
         self.assertEqual(
             sample("crm_omnichannel_oldest_unprocessed_seconds", channel="test-shop"),
@@ -78,12 +138,30 @@ class TestGovernanceHooks(OmniCase):
             records.mapped("state"), ["done", "done", "parked", "parked", "parked"]
         )
         ada, bob = records[0].partner_id, records[1].partner_id
+        consents = self.env["omni.consent"]
+        self.env["omni.identity"]._claim(ada, "anonymous_id", "a-1", "source:1")
+        consents._record(ada, "marketing", "granted")
+        consents._record(("anonymous_id", "a-1"), "analytics", "granted")
+        # said before anybody knew who it was
+        consents._record(("email", "ada@example.org"), "analytics", "denied")
+        kept = consents._record(bob, "marketing", "granted")
+        self.env["omni.segment"].create(
+            {
+                "name": "Both",
+                "code": "test-both",
+                "domain": f'[("id", "in", {[ada.id, bob.id]})]',
+            }
+        )
         result = self.env["governance.erasure"]._erase_person(
             ada, [("email", "ada@example.org"), ("phone", "+8613916123456")]
         )
         counts = {line["model"]: line["count"] for line in result}
         self.assertEqual(counts["omni.record"], 3)
-        self.assertEqual(counts["omni.identity"], 3)
+        self.assertEqual(counts["omni.identity"], 4)
+        self.assertEqual(counts["omni.consent"], 3)
+        self.assertEqual(counts["omni.segment.member"], 1)
+        self.assertTrue(kept.exists())
+        self.assertTrue(bob.omni_segment_ids)
         self.assertEqual({line["action"] for line in result}, {"erased"})
         for record in records[0] + records[2] + records[3]:
             self.assertFalse(record.payload)

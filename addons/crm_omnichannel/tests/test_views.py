@@ -114,6 +114,8 @@ class TestViews(OmniCase):
             "omni_identity_action",
             "omni_landing_action",
             "omni_import_action",
+            "omni_segment_action",
+            "omni_consent_action",
         ):
             action = self.env.ref(f"crm_omnichannel.{xml_id}")
             model = self.env[action.res_model]

@@ -1,0 +1,567 @@
+from functools import partial
+
+from odoo import api, models
+from odoo.fields import Domain
+from odoo.tools import SQL, LazyTranslate, format_amount
+from odoo.tools.mail import html_to_inner_content
+
+from ..columns import readable
+from ..tools.timeline import (
+    TimelineSource,
+    bound,
+    entry_key,
+    format_at,
+    format_cursor,
+    merge,
+    split_rest,
+)
+
+_lt = LazyTranslate(__name__)
+
+MAX_LIMIT = 500
+PREVIEW_LENGTH = 160
+# enough of a body to find the preview in
+BODY_LENGTH = 4000
+# no contact: what Odoo itself logs and sends around
+SILENT_TYPES = ("notification", "user_notification", "auto_comment")
+
+# kind, model, icon
+SOURCES = (
+    ("record", "omni.record", "fa-inbox"),
+    ("lead", "crm.lead", "fa-star"),
+    ("order", "sale.order", "fa-shopping-cart"),
+    ("delivery", "stock.picking", "fa-truck"),
+    ("invoice", "account.move", "fa-file-text-o"),
+    ("payment", "account.payment", "fa-money"),
+    ("message", "mail.message", "fa-comments-o"),
+    ("identity", "omni.identity", "fa-id-card-o"),
+)
+TEXTS = {
+    "record_received": _lt("Record from %(channel)s"),
+    "lead_created": _lt("New lead: %(name)s"),
+    "opportunity_created": _lt("New opportunity: %(name)s"),
+    "opportunity_won": _lt("Won: %(name)s, %(amount)s"),
+    "opportunity_lost": _lt("Lost: %(name)s"),
+    "quotation_created": _lt("Quotation %(name)s, %(amount)s"),
+    "order_confirmed": _lt("Order %(name)s confirmed, %(amount)s"),
+    "delivery_done": _lt("Delivery %(name)s"),
+    "return_done": _lt("Return %(name)s"),
+    "invoice_posted": _lt("Invoice %(name)s, %(amount)s"),
+    "credit_note_posted": _lt("Credit note %(name)s, %(amount)s"),
+    "payment_received": _lt("Payment %(name)s, %(amount)s"),
+    "payment_sent": _lt("Paid back: %(name)s, %(amount)s"),
+    "message_received": _lt("%(author)s wrote: %(preview)s"),
+    "message_sent": _lt("%(author)s wrote to the customer: %(preview)s"),
+    "note_logged": _lt("Note by %(author)s: %(preview)s"),
+    "activity_done": _lt("%(author)s: %(preview)s"),
+    "identity_known": _lt("Known as %(identity_kind)s %(value)s"),
+}
+
+
+class OmniTimeline(models.AbstractModel):
+    """Everything that happened with a customer, from all sources, newest first.
+
+    An addon adds its own by ``_inherit``: ``_timeline_sources`` for the entries,
+    ``_timeline_texts`` for what their codes say.
+    """
+
+    _name = "omni.timeline"
+    _description = "Customer Timeline"
+
+    # --- HOOKS ---
+
+    @api.model
+    def _timeline_sources(self):
+        """Return the sources that the reader may open.
+
+        :return: list of :class:`~..tools.timeline.TimelineSource`
+        """
+        titles = {
+            "record": self.env._("Channel Records"),
+            "lead": self.env._("Leads and Opportunities"),
+            "order": self.env._("Orders"),
+            "delivery": self.env._("Deliveries"),
+            "invoice": self.env._("Invoices"),
+            "payment": self.env._("Payments"),
+            "message": self.env._("Messages"),
+            "identity": self.env._("Identities"),
+        }
+        return [
+            TimelineSource(
+                kind,
+                model,
+                titles[kind],
+                icon,
+                partial(getattr(self, f"_fetch_{kind}"), kind),
+            )
+            for kind, model, icon in SOURCES
+            if self.env[model].has_access("read")
+        ]
+
+    @api.model
+    def _timeline_texts(self):
+        """Return what the codes say: ``{code: lazy text}``, params as placeholders."""
+        return TEXTS
+
+    # --- PAGE ---
+
+    @api.model
+    def _page(self, partners, kinds=None, limit=80, before=None):
+        """Return a page of the timeline of some partners.
+
+        :param partners: ``res.partner`` that the reader may see
+        :param kinds: only these kinds; None: all
+        :param int limit: entries on the page
+        :param before: :class:`~..tools.timeline.Cursor`, the last entry seen, or None
+        :return: ``{"entries": [...], "next": cursor or None, "kinds": [...]}``
+        """
+        limit = max(1, min(int(limit), MAX_LIMIT))
+        sources = self._timeline_sources()
+        wanted = [source for source in sources if kinds is None or source.kind in kinds]
+        by_kind = {source.kind: source for source in wanted}
+        # one more than asked tells whether there is a next page
+        entries, more = merge(
+            [source.fetch(partners, before, limit + 1) for source in wanted], limit
+        )
+        texts = self._timeline_texts()
+        page = [
+            self._prepare_entry(entry, by_kind[entry["key"].partition(":")[0]], texts)
+            for entry in entries
+        ]
+        return {
+            "entries": page,
+            "next": format_cursor(entries[-1]["at"], entries[-1]["key"])
+            if more
+            else None,
+            "kinds": [
+                {"kind": source.kind, "title": source.title, "icon": source.icon}
+                for source in sources
+            ],
+        }
+
+    @api.model
+    def _prepare_entry(self, entry, source, texts):
+        params = entry["params"]
+        text = texts.get(entry["code"])
+        return {
+            "at": format_at(entry["at"]),
+            "all_day": bool(entry.get("all_day")),
+            "kind": source.kind,
+            "code": entry["code"],
+            "params": params,
+            "text": self.env._(text) % self._render_params(params)  # pylint: disable=translation-contains-variable
+            if text
+            else entry["code"],
+            "icon": source.icon,
+            "res_model": entry["res_model"],
+            "res_id": entry["res_id"],
+            "key": entry["key"],
+        }
+
+    @api.model
+    def _render_params(self, params):
+        """Return the params as the reader writes them."""
+        shown = {name: "" if value is None else value for name, value in params.items()}
+        if "amount" in params:
+            currency = self.env["res.currency"].browse(
+                params["currency_id"] or self.env.company.currency_id.id
+            )
+            shown["amount"] = (
+                format_amount(self.env, params["amount"], currency)
+                if params["amount"] is not None
+                else "–"
+            )
+        if "preview" in params:
+            shown["preview"] = params["preview"] or "…"
+        if "identity_kind" in params:
+            kinds = self.env["omni.identity"]._fields["kind"]
+            labels = dict(kinds._description_selection(self.env))
+            kind = params["identity_kind"]
+            shown["identity_kind"] = labels.get(kind, kind)
+        return shown
+
+    # --- ONE QUERY A SOURCE ---
+
+    @api.model
+    def _fetch_events(self, kind, model, query, events, params, before, limit):
+        """Return the newest events of the rows of a query, in one statement.
+
+        :param query: ``_search`` of ``model``: its rights and rules hold
+        :param list events: ``(code, moment, condition)``, the last two as SQL
+        :param dict params: param -> SQL
+        :return: entries, as a source gives them
+        """
+        number = SQL.identifier(model._table, "id")
+        if where := query.where_clause:
+            where = SQL("%s AND", where)
+        found = bound(kind, before)
+        if found is None:
+            behind = SQL("TRUE")
+        elif found.rest is not None:
+            behind = SQL(
+                '(event.at, %s, event.code COLLATE "C") < (%s, %s, %s)',
+                number,
+                found.at,
+                *split_rest(found.rest),
+            )
+        else:
+            behind = SQL(
+                "event.at %s %s", SQL("<=" if found.inclusive else "<"), found.at
+            )
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT %(number)s, event.at, event.code %(params)s
+                FROM %(tables)s
+                CROSS JOIN LATERAL (VALUES %(events)s) AS event (code, at, holds)
+                WHERE %(where)s event.holds AND event.at IS NOT NULL AND %(behind)s
+                ORDER BY event.at DESC, %(number)s DESC, event.code COLLATE "C" DESC
+                LIMIT %(limit)s
+                """,
+                number=number,
+                params=SQL().join(SQL(", %s", column) for column in params.values()),
+                tables=query.from_clause,
+                events=SQL(", ").join(
+                    SQL("(%s, (%s)::timestamp, %s)", code, moment, condition)
+                    for code, moment, condition in events
+                ),
+                where=where,
+                behind=behind,
+                limit=limit,
+            )
+        )
+        return [
+            {
+                "at": at,
+                "key": entry_key(kind, res_id, code),
+                "code": code,
+                "params": dict(zip(params, values, strict=True)),
+                "res_model": model._name,
+                "res_id": res_id,
+            }
+            for res_id, at, code, *values in rows
+        ]
+
+    # --- SOURCES ---
+
+    @api.model
+    def _fetch_record(self, kind, partners, before, limit):
+        records = self.env["omni.record"]
+        query = records._search([("partner_id", "in", partners.ids)])
+        channel = query.left_join(
+            records._table, "channel_id", "omni_channel", "id", "channel"
+        )
+        return self._fetch_events(
+            kind,
+            records,
+            query,
+            [("record_received", SQL("omni_record.received_at"), SQL("TRUE"))],
+            {"channel": readable(self.env["omni.channel"], "name", channel)},
+            before,
+            limit,
+        )
+
+    @api.model
+    def _fetch_lead(self, kind, partners, before, limit):
+        # a lost opportunity is archived
+        leads = self.env["crm.lead"].with_context(active_test=False)
+        query = leads._search([("partner_id", "in", partners.ids)])
+        column = SQL.identifier
+        table = leads._table
+        return self._fetch_events(
+            kind,
+            leads,
+            query,
+            [
+                (
+                    "lead_created",
+                    column(table, "create_date"),
+                    SQL("%s = 'lead'", column(table, "type")),
+                ),
+                (
+                    "opportunity_created",
+                    column(table, "create_date"),
+                    SQL("%s = 'opportunity'", column(table, "type")),
+                ),
+                (
+                    "opportunity_won",
+                    column(table, "date_closed"),
+                    SQL("%s = 'won'", leads._field_to_sql(table, "won_status")),
+                ),
+                (
+                    "opportunity_lost",
+                    column(table, "date_closed"),
+                    SQL("%s = 'lost'", leads._field_to_sql(table, "won_status")),
+                ),
+            ],
+            {
+                "name": readable(leads, "name"),
+                "amount": readable(leads, "expected_revenue"),
+                "currency_id": self._company_currency(column(table, "company_id")),
+            },
+            before,
+            limit,
+        )
+
+    @api.model
+    def _company_currency(self, company):
+        return SQL("(SELECT currency_id FROM res_company WHERE id = %s)", company)
+
+    @api.model
+    def _fetch_order(self, kind, partners, before, limit):
+        orders = self.env["sale.order"]
+        query = orders._search([("partner_id", "in", partners.ids)])
+        return self._fetch_events(
+            kind,
+            orders,
+            query,
+            [
+                ("quotation_created", SQL("sale_order.create_date"), SQL("TRUE")),
+                (
+                    "order_confirmed",
+                    readable(orders, "date_order"),
+                    SQL("%s = 'sale'", orders._field_to_sql("sale_order", "state")),
+                ),
+            ],
+            {
+                "name": readable(orders, "name"),
+                "amount": readable(orders, "amount_total"),
+                "currency_id": readable(orders, "currency_id"),
+            },
+            before,
+            limit,
+        )
+
+    @api.model
+    def _fetch_delivery(self, kind, partners, before, limit):
+        pickings = self.env["stock.picking"]
+        query = pickings._search(
+            Domain("state", "=", "done")
+            & (
+                Domain("partner_id", "in", partners.ids)
+                | Domain("sale_id.partner_id", "in", partners.ids)
+            )
+            & Domain("picking_type_id.code", "in", ("outgoing", "incoming"))
+        )
+        kind_of_move = SQL(
+            "(SELECT code FROM stock_picking_type"
+            " WHERE id = stock_picking.picking_type_id)"
+        )
+        done = readable(pickings, "date_done")
+        return self._fetch_events(
+            kind,
+            pickings,
+            query,
+            [
+                ("delivery_done", done, SQL("%s = 'outgoing'", kind_of_move)),
+                (
+                    "return_done",
+                    done,
+                    # what comes in without an order is a purchase
+                    SQL(
+                        "(%s = 'incoming' AND %s IS NOT NULL)",
+                        kind_of_move,
+                        pickings._field_to_sql("stock_picking", "sale_id"),
+                    ),
+                ),
+            ],
+            {"name": readable(pickings, "name")},
+            before,
+            limit,
+        )
+
+    @api.model
+    def _fetch_invoice(self, kind, partners, before, limit):
+        moves = self.env["account.move"]
+        query = moves._search(
+            [
+                ("partner_id", "in", partners.ids),
+                ("move_type", "in", ("out_invoice", "out_refund")),
+                ("state", "=", "posted"),
+            ]
+        )
+        day = readable(moves, "invoice_date")
+        return self._all_day(
+            self._fetch_events(
+                kind,
+                moves,
+                query,
+                [
+                    ("invoice_posted", day, SQL("move_type = 'out_invoice'")),
+                    ("credit_note_posted", day, SQL("move_type = 'out_refund'")),
+                ],
+                {
+                    "name": readable(moves, "name"),
+                    "amount": readable(moves, "amount_total"),
+                    "currency_id": readable(moves, "currency_id"),
+                },
+                before,
+                limit,
+            )
+        )
+
+    @api.model
+    def _fetch_payment(self, kind, partners, before, limit):
+        payments = self.env["account.payment"]
+        query = payments._search(
+            [
+                ("partner_id", "in", partners.ids),
+                ("partner_type", "=", "customer"),
+                ("state", "in", ("in_process", "paid")),
+            ]
+        )
+        day = readable(payments, "date")
+        return self._all_day(
+            self._fetch_events(
+                kind,
+                payments,
+                query,
+                [
+                    ("payment_received", day, SQL("payment_type = 'inbound'")),
+                    ("payment_sent", day, SQL("payment_type = 'outbound'")),
+                ],
+                {
+                    "name": readable(payments, "name"),
+                    "amount": readable(payments, "amount"),
+                    "currency_id": readable(payments, "currency_id"),
+                },
+                before,
+                limit,
+            )
+        )
+
+    @api.model
+    def _all_day(self, entries):
+        for entry in entries:
+            entry["all_day"] = True
+        return entries
+
+    @api.model
+    def _message_domain(self, partners):
+        """Messages of the customers, and what they wrote about their business.
+
+        The reader may see each: who sees a record sees its messages, and the records
+        are searched by the reader's own rights.
+        """
+        domain = Domain("model", "=", "res.partner") & Domain(
+            "res_id", "in", partners.ids
+        )
+        for name in ("crm.lead", "sale.order"):
+            model = self.env[name].with_context(active_test=False)
+            if model.has_access("read"):
+                domain |= (
+                    Domain("author_id", "in", partners.ids)
+                    & Domain("model", "=", name)
+                    & Domain(
+                        "res_id",
+                        "in",
+                        model._search([("partner_id", "in", partners.ids)]),
+                    )
+                )
+        return domain
+
+    @api.model
+    def _fetch_message(self, kind, partners, before, limit):
+        # sudo: mail filters only after the limit, so that pages would have holes; the
+        # domain holds the reader's rights
+        messages = self.env["mail.message"].sudo()
+        query = messages._search(
+            self._message_domain(partners)
+            & (
+                Domain("message_type", "not in", SILENT_TYPES)
+                | Domain("mail_activity_type_id", "!=", False)
+            )
+        )
+        by_customer = SQL("mail_message.author_id = ANY(%s)", partners.ids)
+        activity = SQL("mail_message.mail_activity_type_id IS NOT NULL")
+        # a log without a subtype is for the house only
+        internal = SQL(
+            "(%s OR COALESCE((SELECT internal FROM mail_message_subtype"
+            " WHERE id = %s), TRUE))",
+            SQL("COALESCE(mail_message.is_internal, FALSE)"),
+            messages._field_to_sql("mail_message", "subtype_id"),
+        )
+        moment = messages._field_to_sql("mail_message", "date")
+        entries = self._fetch_events(
+            kind,
+            messages,
+            query,
+            [
+                ("activity_done", moment, activity),
+                (
+                    "message_received",
+                    moment,
+                    SQL("NOT %s AND %s", activity, by_customer),
+                ),
+                (
+                    "note_logged",
+                    moment,
+                    SQL(
+                        "NOT %s AND (%s) IS NOT TRUE AND %s",
+                        activity,
+                        by_customer,
+                        internal,
+                    ),
+                ),
+                (
+                    "message_sent",
+                    moment,
+                    SQL(
+                        "NOT %s AND (%s) IS NOT TRUE AND NOT %s",
+                        activity,
+                        by_customer,
+                        internal,
+                    ),
+                ),
+            ],
+            {
+                "model": messages._field_to_sql("mail_message", "model"),
+                "res_id": messages._field_to_sql("mail_message", "res_id"),
+                "author": SQL(
+                    "COALESCE((SELECT name FROM res_partner WHERE id = %s), %s)",
+                    messages._field_to_sql("mail_message", "author_id"),
+                    messages._field_to_sql("mail_message", "email_from"),
+                ),
+                "subject": messages._field_to_sql("mail_message", "subject"),
+                "body": SQL(
+                    "left(%s, %s)",
+                    messages._field_to_sql("mail_message", "body"),
+                    BODY_LENGTH,
+                ),
+            },
+            before,
+            limit,
+        )
+        for entry in entries:
+            params = entry["params"]
+            entry["res_model"] = params.pop("model")
+            entry["res_id"] = params.pop("res_id")
+            words = html_to_inner_content(params.pop("body") or "")
+            preview = params.pop("subject") or words
+            if len(preview) > PREVIEW_LENGTH:
+                preview = preview[: PREVIEW_LENGTH - 1] + "…"
+            params["preview"] = preview
+        return entries
+
+    @api.model
+    def _fetch_identity(self, kind, partners, before, limit):
+        identities = self.env["omni.identity"]
+        query = identities._search([("partner_id", "in", partners.ids)])
+        entries = self._fetch_events(
+            kind,
+            identities,
+            query,
+            [("identity_known", SQL("omni_identity.first_seen_at"), SQL("TRUE"))],
+            {
+                "identity_kind": readable(identities, "kind"),
+                "value": readable(identities, "value"),
+                "partner_id": SQL.identifier(identities._table, "partner_id"),
+            },
+            before,
+            limit,
+        )
+        for entry in entries:
+            # an identity has no page of its own: the customer's is opened
+            entry["res_model"] = "res.partner"
+            entry["res_id"] = entry["params"].pop("partner_id")
+        return entries

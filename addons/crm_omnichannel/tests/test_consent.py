@@ -1,0 +1,116 @@
+from datetime import timedelta
+
+from odoo import fields
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tests import Form, TransactionCase, new_test_user, tagged
+
+
+@tagged("post_install", "-at_install")
+class TestConsentModel(TransactionCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.ada, cls.bob = cls.env["res.partner"].create(
+            [{"name": "Ada"}, {"name": "Bob"}]
+        )
+        cls.consents = cls.env["omni.consent"]
+        cls.seller = new_test_user(
+            cls.env,
+            "consent_seller",
+            groups="base.group_partner_manager",
+            context={"no_reset_password": True},
+        )
+        cls.plain = new_test_user(
+            cls.env,
+            "consent_plain",
+            groups="base.group_user",
+            context={"no_reset_password": True},
+        )
+
+    def at(self, minutes):
+        return fields.Datetime.now() - timedelta(minutes=60 - minutes)
+
+    def test_history(self):
+        self.assertFalse(self.consents.check(self.ada, "marketing"))
+        self.consents._record(self.ada, "marketing", "granted", at=self.at(1))
+        self.assertTrue(self.consents.check(self.ada, "marketing"))
+        self.assertTrue(self.consents.check(self.ada, "marketing", "email"))
+        self.assertFalse(self.consents.check(self.ada, "analytics"))
+        self.assertFalse(self.consents.check(self.bob, "marketing"))
+        self.consents._record(self.ada, "marketing", "revoked", at=self.at(2))
+        self.assertFalse(self.consents.check(self.ada, "marketing"))
+        # an answer found later does not change what came after it
+        self.consents._record(self.ada, "marketing", "granted", at=self.at(0))
+        self.assertFalse(self.consents.check(self.ada, "marketing"))
+        self.assertEqual(len(self.ada.omni_consent_ids), 3)
+
+    def test_visitor_becomes_customer(self):
+        visitor = ("anonymous_id", "v-1")
+        self.consents._record(visitor, "analytics", "granted", source="website")
+        self.assertTrue(self.consents.check(visitor, "analytics"))
+        self.assertFalse(self.consents.check(self.ada, "analytics"))
+        self.env["omni.identity"]._claim(self.ada, *visitor, "source:1")
+        self.assertTrue(self.consents.check(self.ada, "analytics"))
+        # the stricter answer wins, whoever is asked
+        self.consents._record(self.ada, "analytics", "denied", at=self.at(1))
+        self.assertFalse(self.consents.check(self.ada, "analytics"))
+        self.assertFalse(self.consents.check(visitor, "analytics"))
+        other = ("anonymous_id", "v-2")
+        self.env["omni.identity"]._claim(self.ada, *other, "source:1")
+        self.assertFalse(self.consents.check(other, "analytics"))
+        self.assertFalse(self.consents.check(("anonymous_id", "v-3"), "analytics"))
+
+    def test_companies(self):
+        company = self.env["res.company"].create({"name": "Other"})
+        self.consents._record(
+            self.ada, "marketing", "granted", company_id=company.id, at=self.at(1)
+        )
+        self.assertFalse(self.consents.check(self.ada, "marketing"))
+        theirs = self.consents.with_company(company)
+        self.assertTrue(theirs.check(self.ada, "marketing"))
+        self.consents._record(self.ada, "marketing", "denied", company_id=False)
+        self.assertFalse(theirs.check(self.ada, "marketing"))
+
+    def test_nothing_is_changed_or_deleted(self):
+        consent = self.consents._record(self.ada, "marketing", "granted")
+        with self.assertRaises(UserError):
+            consent.state = "denied"
+        with self.assertRaises(AccessError):
+            consent.with_user(self.seller).unlink()
+        with self.assertRaises(ValidationError):
+            self.consents._record(
+                self.ada,
+                "marketing",
+                "granted",
+                at=fields.Datetime.now() + timedelta(hours=1),
+            )
+
+    def test_rights(self):
+        action = self.ada.with_user(self.seller).action_record_consent()
+        form = Form(
+            self.consents.with_user(self.seller).with_context(action["context"])
+        )
+        form.purpose = "marketing"
+        form.state = "denied"
+        self.assertEqual(form.save().partner_id, self.ada)
+        plain = self.consents.with_user(self.plain)
+        self.assertFalse(plain.check(self.ada, "marketing"))
+        with self.assertRaises(AccessError):
+            plain._record(self.ada, "marketing", "granted")
+        public = self.env.ref("base.public_user")
+        with self.assertRaises(AccessError):
+            self.consents.with_user(public).check(self.ada, "marketing")
+
+    def test_one_query_whatever_the_history(self):
+        for minute in range(30):
+            self.consents._record(
+                self.ada,
+                "marketing",
+                ("granted", "revoked")[minute % 2],
+                at=self.at(minute),
+            )
+        self.env["omni.identity"]._claim(self.ada, "user_id", "1", "source:1")
+        self.env.flush_all()
+        self.env.invalidate_all()
+        with self.assertQueryCount(2):
+            self.consents.check(self.ada, "marketing", "email")

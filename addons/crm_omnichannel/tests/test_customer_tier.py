@@ -1,0 +1,169 @@
+import json
+
+from odoo import fields
+from odoo.exceptions import ValidationError
+from odoo.fields import Command
+from odoo.tests import tagged
+
+from odoo.addons.account.tests.common import AccountTestInvoicingCommon
+from odoo.addons.crm_omnichannel.tools.tier import Adjustment
+
+
+@tagged("post_install", "-at_install")
+class TestCustomerTier(AccountTestInvoicingCommon):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.company = cls.env.company
+        cls.company.write(
+            {
+                "customer_tier_silver": 100,
+                "customer_tier_gold": 1000,
+                "customer_tier_vip": 5000,
+            }
+        )
+        cls.customer, cls.other = cls.env["res.partner"].create(
+            [
+                {"name": "Huadong Trade", "is_company": True, "ref": "tier"},
+                {"name": "Sunrise", "is_company": True, "ref": "tier"},
+            ]
+        )
+        cls.contact = cls.env["res.partner"].create(
+            {"name": "Wang Wei", "parent_id": cls.customer.id, "ref": "tier"}
+        )
+        cls.partners = cls.env["res.partner"]
+
+    def invoice(self, amount, day=None, move_type="out_invoice", partner=None):
+        move = self.env["account.move"].create(
+            {
+                "move_type": move_type,
+                "partner_id": (partner or self.customer).id,
+                "invoice_date": day or fields.Date.today(),
+                "invoice_line_ids": [
+                    Command.create(
+                        {"name": "Goods", "price_unit": amount, "tax_ids": False}
+                    )
+                ],
+            }
+        )
+        move.action_post()
+
+    def test_turnover_of_twelve_months(self):
+        today = fields.Date.today()
+        self.invoice(9000, fields.Date.subtract(today, months=13))
+        # what a contact was invoiced counts for the company
+        self.invoice(1200, fields.Date.subtract(today, months=11), partner=self.contact)
+        self.invoice(100, move_type="out_refund")
+        self.partners._refresh_customer_tier()
+        self.assertEqual(self.customer.customer_tier, "gold")
+        self.assertEqual(self.contact.customer_tier, "gold")
+        self.assertEqual(self.other.customer_tier, "standard")
+        reason = json.loads(self.customer.customer_tier_reason)
+        self.assertEqual(
+            reason, {"code": "turnover", "params": {"amount": 1100.0}, "also": []}
+        )
+        self.assertIn("1,100.00", self.customer.customer_tier_reason_text)
+        self.env["account.move"].search(
+            [("partner_id", "=", self.contact.id)]
+        ).button_draft()
+        self.partners._refresh_customer_tier()
+        self.assertEqual(self.customer.customer_tier, "standard")
+        self.assertEqual(self.contact.customer_tier, "standard")
+
+    def test_search_and_group(self):
+        self.invoice(6000)
+        self.partners._refresh_customer_tier()
+        mine = [("ref", "=", "tier")]
+        self.assertEqual(
+            self.partners.search([*mine, ("customer_tier", "=", "vip")]),
+            self.customer | self.contact,
+        )
+        self.assertEqual(
+            self.partners.search([*mine, ("customer_tier", "=", "standard")]),
+            self.other,
+        )
+        self.assertEqual(
+            dict(self.partners._read_group(mine, ["customer_tier"], ["__count"])),
+            {"vip": 2, "standard": 1},
+        )
+
+    def test_by_hand(self):
+        with self.assertRaises(ValidationError), self.env.cr.savepoint():
+            self.customer.customer_tier_manual = "vip"
+        self.customer.write(
+            {"customer_tier_manual": "vip", "customer_tier_note": "Key account"}
+        )
+        self.assertEqual(self.customer.customer_tier, "vip")
+        self.assertEqual(self.contact.customer_tier, "vip")
+        self.assertIn("Key account", self.customer.customer_tier_reason_text)
+        self.partners._refresh_customer_tier()
+        self.assertEqual(self.customer.customer_tier, "vip")
+        later = self.partners.create(
+            {"name": "New Contact", "parent_id": self.customer.id}
+        )
+        self.assertEqual(later.customer_tier, "vip")
+        self.customer.customer_tier_manual = False
+        self.assertEqual(self.customer.customer_tier, "standard")
+        self.assertEqual(later.customer_tier, "standard")
+        born = self.partners.create(
+            {
+                "name": "Born VIP",
+                "customer_tier_manual": "vip",
+                "customer_tier_note": "Bank",
+            }
+        )
+        self.assertEqual(born.customer_tier, "vip")
+
+    def test_companies(self):
+        other = self.setup_other_company()["company"]
+        self.invoice(6000)
+        self.partners._refresh_customer_tier()
+        theirs = self.customer.with_company(other)
+        theirs.browse()._refresh_customer_tier()
+        self.assertEqual(self.customer.customer_tier, "vip")
+        self.assertEqual(theirs.customer_tier, "standard")
+        theirs.write(
+            {"customer_tier_manual": "silver", "customer_tier_note": "Their rule"}
+        )
+        self.assertEqual(theirs.customer_tier, "silver")
+        self.assertEqual(self.customer.customer_tier, "vip")
+        self.assertFalse(self.customer.customer_tier_manual)
+
+    def test_other_facts_enter_by_the_hook(self):
+        self.patch(
+            self.env.registry["res.partner"],
+            "_customer_tier_adjustments",
+            lambda partners, *args: {self.other.id: [Adjustment(1, "churn_risk", {})]},
+        )
+        self.partners._refresh_customer_tier()
+        self.assertEqual(self.other.customer_tier, "silver")
+        self.assertEqual(
+            self.other.customer_tier_reason_text,
+            "No turnover in the last twelve months · churn_risk",
+        )
+
+    def test_queries_do_not_grow(self):
+        def refresh():
+            self.env.flush_all()
+            self.env.invalidate_all()
+            self.company.mapped("customer_tier_vip")
+            with self.assertQueryCount(6):
+                self.partners._refresh_customer_tier()
+
+        self.invoice(150)
+        refresh()
+        for partner in self.partners.create([{"name": f"P{n}"} for n in range(20)]):
+            self.invoice(150, partner=partner)
+        refresh()
+
+    def test_thresholds(self):
+        with self.assertRaises(ValidationError):
+            self.company.customer_tier_silver = 3000
+
+    def test_cron(self):
+        self.invoice(6000)
+        with self.enter_registry_test_mode():
+            self.env.ref(
+                "crm_omnichannel.ir_cron_refresh_customer_tier"
+            ).method_direct_trigger()
+        self.assertEqual(self.customer.customer_tier, "vip")

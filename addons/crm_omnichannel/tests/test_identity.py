@@ -1,0 +1,65 @@
+from odoo.tests import tagged
+
+from .common import OmniCase
+
+
+@tagged("post_install", "-at_install")
+class TestIdentity(OmniCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.ada, cls.bob = cls.env["res.partner"].create(
+            [{"name": "Ada"}, {"name": "Bob"}]
+        )
+        cls.identities = cls.env["omni.identity"]
+
+    def test_claim_is_idempotent(self):
+        for kind, value, scope in (
+            ("anonymous_id", "a-1", "source:1"),
+            ("user_id", "u-1", "source:1"),
+        ):
+            first = self.identities._claim(self.ada, kind, value, scope)
+            again = self.identities._claim(self.ada, kind, f" {value} ", scope)
+            self.assertEqual(first, again)
+            self.assertEqual(self.identities._resolve(kind, value, scope), self.ada)
+            self.assertFalse(self.identities._resolve(kind, value, "source:2"))
+        self.assertEqual(len(self.ada.omni_identity_ids), 2)
+        self.assertTrue(first.first_seen_at)
+
+    def test_who_has_it_keeps_it(self):
+        self.identities._claim(self.ada, "user_id", "u-1", "source:1")
+        found = self.identities._claim(self.bob, "user_id", "u-1", "source:1")
+        self.assertEqual(found.partner_id, self.ada)
+        elsewhere = self.identities._claim(self.bob, "user_id", "u-1", "source:2")
+        self.assertEqual(elsewhere.partner_id, self.bob)
+
+    def test_channel_and_company(self):
+        company = self.env["res.company"].create({"name": "Other"})
+        self.channel.company_id = company
+        found = self.identities._claim(
+            self.ada, "openid", "o-1", f"channel:{self.channel.id}", self.channel
+        )
+        self.assertEqual(found.channel_id, self.channel)
+        self.assertEqual(found.company_id, company)
+
+    def test_bad_identifiers(self):
+        for kind, value, scope in (
+            ("shoe_size", "42", "source:1"),
+            ("user_id", "", "source:1"),
+            ("user_id", " ", "source:1"),
+            ("user_id", None, "source:1"),
+            ("user_id", "x" * 257, "source:1"),
+            ("user_id", "a\x00b", "source:1"),
+            ("user_id", "u-1", ""),
+        ):
+            with self.subTest(kind=kind, value=value), self.assertRaises(ValueError):
+                self.identities._claim(self.ada, kind, value, scope)
+
+    def test_first_seen_stays(self):
+        partner = self.process({"id": "1", "name": "Ada"}).partner_id
+        identity = partner.omni_identity_ids
+        first = identity.first_seen_at
+        self.assertTrue(first)
+        self.process({"id": "1", "name": "Ada", "city": "London"})
+        identity.invalidate_recordset()
+        self.assertEqual(identity.first_seen_at, first)
