@@ -14,6 +14,7 @@ Its default script engine is Python's ``eval`` and is never made: ours evaluates
 conditions (:mod:`expressions`) and has nothing else.
 """
 
+import logging
 from uuid import UUID
 
 from SpiffWorkflow.bpmn.serializer.default.workflow import (
@@ -46,6 +47,10 @@ from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
 from . import expressions
+
+# It tells of every state of every task, and gathers them all for each line of it.
+for _name in ("spiff.task", "spiff.workflow"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 #: Behind each name: SpiffWorkflow's own nodes ("Start", "End", "….EndJoin") have none.
 MARK = "/"
