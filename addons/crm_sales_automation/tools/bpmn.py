@@ -696,7 +696,11 @@ def _lint_scope(scope, known):
     for key, node in scope.nodes.items():
         if tag_of(node) in DECIDING:
             findings += _lint_gateway(node, leaving[key])
-        findings += _lint_ends_of(node, leaving[key], entering[key])
+        findings += _lint_ends_of(
+            node,
+            [f for f in leaving[key] if f.get("targetRef") in scope.nodes],
+            [f for f in entering[key] if f.get("sourceRef") in scope.nodes],
+        )
         findings += _lint_element(node)
     findings += _lint_conditions(scope, leaving, known)
     starts = [n for n in scope.nodes.values() if tag_of(n) == "startEvent"]

@@ -185,7 +185,9 @@ class Run:
 
     def _node_of(self, task):
         """The shape of a task; None for what the engine adds of its own."""
-        return self.model.nodes.get(task.task_spec.name.removesuffix("/"))
+        from . import spiff
+
+        return self.model.nodes.get(spiff.key_of(task.task_spec))
 
     @property
     def finished(self):

@@ -17,6 +17,7 @@ length of the text.
 import ast
 import datetime
 import operator
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -204,7 +205,7 @@ def _lower(value):
 def _round(value, digits=0):
     if not (_is_number(value) and isinstance(digits, int) and abs(digits) <= 18):
         raise _wrong_types(value, digits)
-    return round(value, digits)
+    return round(value, digits or None)
 
 
 def _date(text):
@@ -298,6 +299,20 @@ def _check_node(node):
                 raise _forbidden(operation)
 
 
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_ODD_NUMBER = re.compile(r"(?<![\w.])[0-9][0-9.]*[A-Za-z_]")
+
+
+def _check_text(text):
+    """:raise ExpressionError: a text that Python's parser would log a warning of
+
+    A number grown together with a word (``1if``, and with it ``0x1f`` and ``1e9``),
+    or a backslash.
+    """
+    if "\\" in text or _ODD_NUMBER.search(_QUOTED.sub("''", text)):
+        raise ExpressionError("syntax", text=text[:100])
+
+
 @lru_cache(maxsize=1_000)
 def parse(text):
     """Read an expression.
@@ -309,6 +324,7 @@ def parse(text):
     text = text.strip()
     if len(text) > MAX_LENGTH:
         raise ExpressionError("too_long", limit=MAX_LENGTH)
+    _check_text(text)
     try:
         # Line breaks inside an expression are layout.
         tree = ast.parse(" ".join(text.splitlines()), mode="eval")

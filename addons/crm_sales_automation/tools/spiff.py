@@ -58,8 +58,8 @@ ROOT = MARK
 
 
 def key_of(spec):
-    """The shape of a node of the specification."""
-    return spec.name.removesuffix(MARK)
+    """The shape of a node of the specification; None for one of the engine's own."""
+    return spec.name.removesuffix(MARK) if spec.name.endswith(MARK) else None
 
 
 class PlainTask(NoneTask):
