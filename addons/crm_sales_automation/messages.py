@@ -138,8 +138,20 @@ EXPRESSIONS = {
     "unknown_name": _lt("There is no “%(name)s”."),
     "unknown_field": _lt("There is no field “%(name)s”."),
     "wrong_types": _lt("These do not go together: %(types)s."),
+    "bad_date": _lt("“%(text)s” is no date: write year-month-day."),
     "too_large": _lt("A value in it is too large."),
     "division": _lt("It divides by zero."),
+}
+
+#: What a value in a condition is.
+TYPES = {
+    "nothing": _lt("nothing"),
+    "yes_no": _lt("yes or no"),
+    "number": _lt("number"),
+    "text": _lt("text"),
+    "date": _lt("date"),
+    "list": _lt("list"),
+    "record": _lt("record"),
 }
 
 #: Incidents: code → sentence; the shape stands before it.
@@ -210,6 +222,10 @@ def render(env, table, code, params):
         return ""
     params = dict(params or {})
     if "error" in params:
-        reason = str(env._(EXPRESSIONS[params["error"]]))
-        params["reason"] = reason % params.get("details", {})
+        details = dict(params.get("details") or {})
+        if "types" in details:
+            kinds = [str(env._(TYPES[kind])) for kind in details["types"]]
+            details["types"] = ", ".join(kinds)
+        sentence = EXPRESSIONS[params["error"]]
+        params["reason"] = str(env._(sentence)) % details
     return str(env._(table[code])) % params

@@ -90,10 +90,13 @@ class TestExpressions(BaseCase):
             ("1 in 2", "wrong_types"),
             ("len(3)", "wrong_types"),
             ("len()", "wrong_types"),
-            ("date('gestern')", "wrong_types"),
+            ("date('gestern')", "bad_date"),
             ("-record.name", "wrong_types"),
             ("1 / 0", "division"),
             ("1 % 0", "division"),
+            ("1if today else 2", "syntax"),
+            ("0x1f", "syntax"),
+            ("'a\\n'", "syntax"),
             ("10000000000000000000", "too_large"),
             ("9" * 10 + " * " + "9" * 10, "too_large"),
             ("'x' * 3", "wrong_types"),
@@ -105,9 +108,7 @@ class TestExpressions(BaseCase):
                     self._value(text)
                 self.assertEqual(caught.exception.code, code)
                 self.assertIn(code, EXPRESSIONS)
-                self.assertTrue(
-                    EXPRESSIONS[code]._source % caught.exception.params,
-                )
+                self.assertTrue(EXPRESSIONS[code]._source % caught.exception.params)
 
     def test_escapes(self):
         for source, texts in ESCAPES.items():

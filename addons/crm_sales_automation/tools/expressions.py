@@ -32,8 +32,8 @@ class ExpressionError(ValueError):
     """A text that is no expression of this language, or cannot be worked out.
 
     :ivar code: ``syntax``, ``too_long``, ``forbidden``, ``unknown_name``,
-        ``unknown_field``, ``unknown_function``, ``wrong_types``, ``too_large`` or
-        ``division``
+        ``unknown_field``, ``unknown_function``, ``wrong_types``, ``bad_date``,
+        ``too_large`` or ``division``
     :ivar params: what the message needs
     """
 
@@ -68,10 +68,10 @@ def _checked(value):
 
 
 def _kind(value):
-    """What a reader calls the type of a value."""
+    """A code for the type of a value."""
     for kind, known in (
         ("nothing", value is None),
-        ("yes or no", isinstance(value, bool)),
+        ("yes_no", isinstance(value, bool)),
         ("number", _is_number(value)),
         ("text", isinstance(value, str)),
         ("date", isinstance(value, datetime.date)),
@@ -83,7 +83,7 @@ def _kind(value):
 
 
 def _wrong_types(*values):
-    return ExpressionError("wrong_types", types=", ".join(map(_kind, values)))
+    return ExpressionError("wrong_types", types=[_kind(value) for value in values])
 
 
 # --- OPERATORS ---
@@ -214,7 +214,7 @@ def _date(text):
     try:
         return datetime.date.fromisoformat(text)
     except ValueError:
-        raise ExpressionError("wrong_types", types=text[:50]) from None
+        raise ExpressionError("bad_date", text=text[:50]) from None
 
 
 def _extreme(function):
