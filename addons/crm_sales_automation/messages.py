@@ -70,8 +70,8 @@ FINDINGS = {
     "start_entered": _lt("A flow leads back into the start event %(shape)s."),
     "end_goes_on": _lt("A flow leaves the end event %(shape)s."),
     "several_outgoing": _lt(
-        "%(count)s flows leave %(shape)s. Draw a gateway that says whether all of them"
-        " or some are followed."
+        "%(count)s flows leave %(shape)s. Draw a gateway that says whether all of"
+        " them or some are followed."
     ),
     "double_flow": _lt("%(shape)s leads to “%(target)s” twice."),
     "empty_process": _lt("There is nothing in %(shape)s."),
@@ -79,16 +79,16 @@ FINDINGS = {
     "dead_end": _lt("%(shape)s leads nowhere and is no end event."),
     "endless": _lt("From %(shape)s no end can be reached: it would run for ever."),
     "always_again": _lt(
-        "From %(shape)s the flow comes back again and again: a loop needs a gateway that"
-        " can leave it."
+        "From %(shape)s the flow comes back again and again: a loop needs a gateway"
+        " that can leave it."
     ),
     "met_twice": _lt(
         "%(shape)s can be reached on the same flow twice at once: join the branches"
         " before it."
     ),
     "stuck": _lt(
-        "%(shape)s can wait for ever for a branch that was not taken: join with the same"
-        " kind of gateway that has split."
+        "%(shape)s can wait for ever for a branch that was not taken: join with the"
+        " same kind of gateway that has split."
     ),
     "too_complex": _lt(
         "%(shape)s has so many branches at once that it cannot be told what may happen:"
@@ -100,7 +100,9 @@ FINDINGS = {
     "action_missing": _lt(
         "The service task %(shape)s does not say what to do: it needs one crm:action."
     ),
-    "action_unknown": _lt("%(shape)s asks for “%(action)s”, which nothing here can do."),
+    "action_unknown": _lt(
+        "%(shape)s asks for “%(action)s”, which nothing here can do."
+    ),
     "parameter_missing": _lt("%(shape)s needs the parameter “%(parameter)s”."),
     "parameter_unknown": _lt("%(shape)s has an unknown parameter “%(parameter)s”."),
     "bad_days": _lt("%(shape)s: “%(days)s” is not a number of days up to 3650."),
@@ -119,9 +121,7 @@ FINDINGS = {
     "template_unknown": _lt(
         "%(shape)s names the quotation template “%(template)s”, which does not exist."
     ),
-    "user_unknown": _lt(
-        "%(shape)s names “%(login)s”, who is no user of the company."
-    ),
+    "user_unknown": _lt("%(shape)s names “%(login)s”, who is no user of the company."),
     "unnamed": _lt("%(shape)s has no name: nobody will know what to do there."),
     "kept_not_run": _lt(
         "%(count)s × %(type)s: kept and exported, without a part in the run."
@@ -183,9 +183,7 @@ INCIDENTS = {
         "There is no quotation template: choose one on the opportunity, on the process"
         " or in the settings of the company."
     ),
-    "not_an_opportunity": _lt(
-        "This is a lead: convert it into an opportunity first."
-    ),
+    "not_an_opportunity": _lt("This is a lead: convert it into an opportunity first."),
     "erased": _lt("The reason was erased together with the person."),
     "refused": _lt("It was refused: %(detail)s"),
     "failed": _lt(

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 from odoo.tools import SQL, plaintext2html
 
 from odoo.addons.crm_data_governance.db import CONCURRENCY_ERRORS, take_batches
@@ -74,9 +75,7 @@ class BpmnInstance(models.Model):
         help="How many processes started one another before this one.",
     )
     step_ids = fields.One2many("bpmn.instance.step", "instance_id", string="Steps")
-    incident_ids = fields.One2many(
-        "bpmn.incident", "instance_id", string="Incidents"
-    )
+    incident_ids = fields.One2many("bpmn.incident", "instance_id", string="Incidents")
     waiting_for = fields.Char(compute="_compute_waiting_for")
 
     _running_uniq = models.UniqueIndex(
@@ -226,7 +225,9 @@ class BpmnInstance(models.Model):
                 self._open_incident(error)
                 return
             self.execution = run.save()
-            task = next((t for t in run.waiting() if t.node.kind == engine.SERVICE), None)
+            task = next(
+                (t for t in run.waiting() if t.node.kind == engine.SERVICE), None
+            )
             if task is None:
                 self._settle(run)
                 return
@@ -430,9 +431,9 @@ class BpmnInstance(models.Model):
 
         :param team: only stages of this team's pipeline; None: any pipeline
         """
-        domain = []
+        domain = Domain.TRUE
         if team is not None:
-            domain = ["|", ("team_ids", "=", False), ("team_ids", "in", team.ids)]
+            domain = Domain("team_ids", "=", False) | Domain("team_ids", "in", team.ids)
         stages = self.env["crm.stage"].sudo().search(domain)
         found = self._by_xml_id(text, stages) or self._by_name(text, stages)
         if not found:
@@ -441,8 +442,10 @@ class BpmnInstance(models.Model):
 
     @api.model
     def _find_template(self, text, company):
-        templates = self.env["sale.order.template"].sudo().search(
-            ["|", ("company_id", "=", False), ("company_id", "=", company.id)]
+        templates = (
+            self.env["sale.order.template"]
+            .sudo()
+            .search(["|", ("company_id", "=", False), ("company_id", "=", company.id)])
         )
         found = self._by_xml_id(text, templates) or self._by_name(text, templates)
         if not found:
@@ -451,8 +454,12 @@ class BpmnInstance(models.Model):
 
     @api.model
     def _find_user(self, login, company):
-        user = self.env["res.users"].sudo().search(
-            [("login", "=", login), ("company_ids", "in", company.ids)], limit=1
+        user = (
+            self.env["res.users"]
+            .sudo()
+            .search(
+                [("login", "=", login), ("company_ids", "in", company.ids)], limit=1
+            )
         )
         if not user:
             raise ProcessError("user_unknown", login=login)

@@ -157,7 +157,9 @@ class BpmnInstanceStep(models.Model):
         # The activity is made by the process, for whom the diagram names.
         step = self.sudo()
         if step.state != "waiting":
-            raise UserError(self.env._("“%(step)s” is done already.", step=step.caption))
+            raise UserError(
+                self.env._("“%(step)s” is done already.", step=step.caption)
+            )
         if not step.activity_id.active:
             nodes = engine.model(step.process_id.xml).nodes
             step._schedule(nodes[step.element_id])

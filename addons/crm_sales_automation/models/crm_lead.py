@@ -59,8 +59,8 @@ class CrmLead(models.Model):
 
     @api.model
     def _selection_bpmn_state(self):
-        return self.env["bpmn.instance"]._fields["state"]._description_selection(
-            self.env
+        return (
+            self.env["bpmn.instance"]._fields["state"]._description_selection(self.env)
         )
 
     def _compute_bpmn_instances(self):

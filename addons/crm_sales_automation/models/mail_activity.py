@@ -12,8 +12,10 @@ class MailActivity(models.Model):
         on the record, which passes it in the context.
         """
         # Who may mark the activity done need not see the process.
-        steps = self.env["bpmn.instance.step"].sudo().search(
-            [("activity_id", "in", self.ids), ("state", "=", "waiting")]
+        steps = (
+            self.env["bpmn.instance.step"]
+            .sudo()
+            .search([("activity_id", "in", self.ids), ("state", "=", "waiting")])
         )
         result = super()._action_done(feedback=feedback, attachment_ids=attachment_ids)
         outcome = self.env.context.get("bpmn_outcome")

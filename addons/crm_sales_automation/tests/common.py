@@ -97,7 +97,9 @@ class ProcessCase(TransactionCase):
         """Set stage → ask → yes: set stage, quotation; no: end."""
         return cls.deployed(
             START,
-            extended("serviceTask", "move", '<crm:action name="set_stage" stage="In talks"/>'),
+            extended(
+                "serviceTask", "move", '<crm:action name="set_stage" stage="In talks"/>'
+            ),
             extended(
                 "userTask",
                 "ask",

@@ -1,4 +1,4 @@
-"""Texts that try to leave the language of conditions, with where each kind is known from.
+"""Texts that try to leave the language of conditions, and where they are from.
 
 Sources:
 

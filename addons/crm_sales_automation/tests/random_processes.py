@@ -230,8 +230,7 @@ class Game:
         true = [
             flow
             for flow in out
-            if flow != default
-            and context[bpmn.condition_of(self.scope.flows[flow])]
+            if flow != default and context[bpmn.condition_of(self.scope.flows[flow])]
         ]
         if kind == tokens.EXCLUSIVE:
             true = true[:1]
@@ -240,19 +239,19 @@ class Game:
     def waiting(self):
         """``(key, place)`` of each task that waits, inner ones too."""
         found = []
-        for flow in self.marking:
-            name = self.net.flows[flow][1]
+        for token in self.marking:
+            name = self.net.flows[token][1]
             if bpmn.tag_of(self.scope.nodes[name]) in WAITING:
-                found.append((name, (flow,)))
-            elif flow in self.inner:
+                found.append((name, (token,)))
+            elif token in self.inner:
                 found += [
-                    (key, (flow, *place)) for key, place in self.inner[flow].waiting()
+                    (key, (token, *place)) for key, place in self.inner[token].waiting()
                 ]
         return sorted(found)
 
     def complete(self, key, place, context):
-        flow, *rest = place
+        token, *rest = place
         if rest:
-            self.inner[flow].complete(key, rest, context)
+            self.inner[token].complete(key, rest, context)
         else:
-            self.fire(key, frozenset((flow,)), context)
+            self.fire(key, frozenset((token,)), context)

@@ -177,9 +177,12 @@ class TestBpmnInstance(ProcessCase):
         instance = self.start(process, lead)
         with self.assertRaisesRegex(UserError, "runs here already"):
             self.start(process, lead)
-        with mute_logger("odoo.sql_db"), self.assertRaises(IntegrityError):
-            with self.env.cr.savepoint():
-                instance.copy({"state": "running"})
+        with (
+            mute_logger("odoo.sql_db"),
+            self.assertRaises(IntegrityError),
+            self.env.cr.savepoint(),
+        ):
+            instance.copy({"state": "running"})
         # Nor another version of it.
         draft = self.env["bpmn.process"].browse(process.action_new_version()["res_id"])
         draft.action_deploy()
@@ -202,9 +205,7 @@ class TestBpmnInstance(ProcessCase):
         self.assertEqual(states.count("waiting"), bpmn_instance.STARTS_IN_REQUEST)
         self.assertEqual(states.count("running"), 3)
         with self.enter_registry_test_mode():
-            self.env.ref(
-                "crm_sales_automation.ir_cron_go_on"
-            ).method_direct_trigger()
+            self.env.ref("crm_sales_automation.ir_cron_go_on").method_direct_trigger()
         self.env.invalidate_all()
         self.assertEqual(set(leads.bpmn_instance_ids.mapped("state")), {"waiting"})
         self.assertEqual(set(leads.stage_id), {self.middle})
@@ -217,7 +218,9 @@ class TestBpmnInstance(ProcessCase):
             self.deployed(
                 START,
                 extended(
-                    "serviceTask", "s", f'<crm:action name="set_stage" stage="{target}"/>'
+                    "serviceTask",
+                    "s",
+                    f'<crm:action name="set_stage" stage="{target}"/>',
                 ),
                 END,
                 line("start", "s", "end"),
@@ -294,7 +297,7 @@ class TestBpmnInstance(ProcessCase):
 
         def half(instance, record, parameters):
             record.name = "changed by half"
-            raise ValidationError("no")
+            raise ValidationError(instance.env._("no"))
 
         with patch.object(BpmnInstance, "_do_create_quotation", half):
             self.answer(self.waiting(instance), "Yes please")
@@ -372,9 +375,12 @@ class TestBpmnInstance(ProcessCase):
     def test_a_step_has_one_row(self):
         instance = self.start(self.selling(), self.lead())
         move = instance.step_ids.filtered(lambda s: s.element_id == "move")
-        with mute_logger("odoo.sql_db"), self.assertRaises(IntegrityError):
-            with self.env.cr.savepoint():
-                move.copy()
+        with (
+            mute_logger("odoo.sql_db"),
+            self.assertRaises(IntegrityError),
+            self.env.cr.savepoint(),
+        ):
+            move.copy()
 
     def test_condition_that_fails(self):
         process = self.deployed(

@@ -419,7 +419,12 @@ class TestBpmnLint(BaseCase):
             ),
             (
                 "a task that splits",
-                (task, node("task", "u"), line("start", "t", "end"), line("t", "u", "end")),
+                (
+                    task,
+                    node("task", "u"),
+                    line("start", "t", "end"),
+                    line("t", "u", "end"),
+                ),
                 [("several_outgoing", "t")],
             ),
             (
@@ -439,7 +444,11 @@ class TestBpmnLint(BaseCase):
             ),
             (
                 "a condition behind a parallel gateway",
-                (node("parallelGateway", "g"), line("start", "g"), flow("g", "end", "x")),
+                (
+                    node("parallelGateway", "g"),
+                    line("start", "g"),
+                    flow("g", "end", "x"),
+                ),
                 [("condition_not_read", "g_end")],
             ),
             (
@@ -456,7 +465,11 @@ class TestBpmnLint(BaseCase):
             ),
             (
                 "one way out, with a condition",
-                (node("exclusiveGateway", "g"), line("start", "g"), flow("g", "end", "x")),
+                (
+                    node("exclusiveGateway", "g"),
+                    line("start", "g"),
+                    flow("g", "end", "x"),
+                ),
                 [("gateway_without_default", "g")],
             ),
             (
@@ -606,7 +619,9 @@ class TestBpmnLint(BaseCase):
     def _of(self, tag, inside):
         text = process(
             START,
-            node(tag, "x", f"<bpmn:extensionElements>{inside}</bpmn:extensionElements>"),
+            node(
+                tag, "x", f"<bpmn:extensionElements>{inside}</bpmn:extensionElements>"
+            ),
             END,
             line("start", "x", "end"),
         ).replace("<bpmn:process", '<bpmn:process xmlns:crm="urn:crm-suite:bpmn:1"')

@@ -103,7 +103,9 @@ class TestEngine(BaseCase):
         self.assertTrue(run.finished)
 
     def test_terminate_ends_what_is_going_on(self):
-        inner = node("startEvent", "s2") + node("userTask", "in") + node("endEvent", "e2")
+        inner = (
+            node("startEvent", "s2") + node("userTask", "in") + node("endEvent", "e2")
+        )
         xml, run, _passed = self._start(
             START,
             node("parallelGateway", "g"),
@@ -251,7 +253,7 @@ class TestEngine(BaseCase):
         self.assertLess(len(json.dumps(run.save())), 3_000)
 
     def test_an_instance_is_quick(self):
-        """Start, one service, gateway, end, with each state written: not a day's work."""
+        """Start, one service, gateway, end, with each state written: quickly."""
         xml = (DATA / "sales_quotation.en.bpmn").read_text()
         engine.start(xml)
         started = time.monotonic()

@@ -142,7 +142,9 @@ class TestExpressions(BaseCase):
             if kind < 3:
                 return f"({one} {rng.choice('+-*/%')} {two})"
             if kind == 3:
-                return f"(1 if {one} {rng.choice(['<', '>=', '==', '!='])} {two} else 2)"
+                return (
+                    f"(1 if {one} {rng.choice(['<', '>=', '==', '!='])} {two} else 2)"
+                )
             if kind == 4:
                 return f"({one} {rng.choice(['and', 'or'])} {two})"
             return f"(-{one})"

@@ -13,8 +13,7 @@ class TestGovernanceHooks(ProcessCase):
             tuple(sample.labels.values())[1:]: sample.value
             for family in self.env["governance.metrics"]._metric_families()
             for sample in family.samples
-            if sample.name == name
-            and sample.labels["company"] == str(self.company.id)
+            if sample.name == name and sample.labels["company"] == str(self.company.id)
         }
 
     def test_metrics(self):

@@ -81,9 +81,12 @@ class TestQuotation(ProcessCase):
             {"partner_id": self.partner.id, "opportunity_id": lead.id}
         )
         self.assertEqual(self._generate(lead), order)
-        with mute_logger("odoo.sql_db"), self.assertRaises(IntegrityError):
-            with self.env.cr.savepoint():
-                order.copy({"generation_key": "x", "opportunity_id": lead.id})
+        with (
+            mute_logger("odoo.sql_db"),
+            self.assertRaises(IntegrityError),
+            self.env.cr.savepoint(),
+        ):
+            order.copy({"generation_key": "x", "opportunity_id": lead.id})
 
     def test_same_facts_same_quotation(self):
         orders = [
@@ -118,7 +121,9 @@ class TestQuotation(ProcessCase):
             self._generate(lead)
         self.company.sale_order_template_id = self.template
         order = self._generate(lead)
-        self.assertEqual(set(order.order_line.mapped("rule_code")), {"template_company"})
+        self.assertEqual(
+            set(order.order_line.mapped("rule_code")), {"template_company"}
+        )
 
     def test_clear_sentences(self):
         with self.assertRaisesRegex(UserError, "no customer"):

@@ -706,7 +706,9 @@ def _lint_scope(scope, known):
     starts = [n for n in scope.nodes.values() if tag_of(n) == "startEvent"]
     findings += [_finding("several_starts", ERROR, start) for start in starts[1:]]
     if len(scope.nodes) > MAX_NODES:
-        findings.append(_finding("too_many_nodes", ERROR, scope.element, limit=MAX_NODES))
+        findings.append(
+            _finding("too_many_nodes", ERROR, scope.element, limit=MAX_NODES)
+        )
     known_tags = FLOW_NODES | NOT_RUN | DESCRIPTIVE | {"sequenceFlow", *MARKERS}
     findings += [
         _finding("unsupported", ERROR, child)
@@ -728,7 +730,9 @@ def _lint_not_run(document, process):
     findings += [
         _finding("other_process", INFO, other)
         for other in document.root
-        if tag_of(other) == "process" and other is not process and not _executable(other)
+        if tag_of(other) == "process"
+        and other is not process
+        and not _executable(other)
     ]
     return findings
 
@@ -764,9 +768,9 @@ def lint(document, record_fields=None):
     ``unsupported_marker``, ``no_start``, ``several_starts``, ``start_entered``,
     ``end_goes_on``, ``several_outgoing``, ``double_flow``, ``empty_process``,
     ``unreachable``, ``dead_end``, ``endless``, ``always_again``, ``met_twice``,
-    ``stuck``, ``too_complex``, ``too_many_nodes``, ``action_missing``, ``action_unknown``,
-    ``parameter_missing``, ``parameter_unknown``, ``bad_days``, ``bad_variable``,
-    ``bad_outcomes``, ``unnamed`` (warning), ``kept_not_run`` and
+    ``stuck``, ``too_complex``, ``too_many_nodes``, ``action_missing``,
+    ``action_unknown``, ``parameter_missing``, ``parameter_unknown``, ``bad_days``,
+    ``bad_variable``, ``bad_outcomes``, ``unnamed`` (warning), ``kept_not_run`` and
     ``other_process`` (info).
 
     :param Document document: of :func:`parse`

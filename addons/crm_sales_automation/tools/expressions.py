@@ -58,11 +58,12 @@ def _checked(value):
     """:raise ExpressionError: a value out of bounds"""
     if _is_number(value):
         # Written so that NaN fails too.
-        if not -MAX_NUMBER <= value <= MAX_NUMBER:
-            raise ExpressionError("too_large")
-    elif isinstance(value, str) and len(value) > MAX_TEXT:
-        raise ExpressionError("too_large")
-    elif isinstance(value, list | tuple) and len(value) > MAX_ITEMS:
+        fits = -MAX_NUMBER <= value <= MAX_NUMBER
+    elif isinstance(value, str):
+        fits = len(value) <= MAX_TEXT
+    else:
+        fits = not isinstance(value, list | tuple) or len(value) <= MAX_ITEMS
+    if not fits:
         raise ExpressionError("too_large")
     return value
 

@@ -155,7 +155,9 @@ def _node(spec, node):
     if node.tag == "startEvent":
         return StartEvent(spec, name, event_definition=NoneEventDefinition())
     if node.tag == "endEvent":
-        definition = TerminateEventDefinition if node.terminates else NoneEventDefinition
+        definition = (
+            TerminateEventDefinition if node.terminates else NoneEventDefinition
+        )
         return EndEvent(spec, name, event_definition=definition())
     return _CLASSES[node.tag](spec, name)
 

@@ -87,7 +87,9 @@ class BpmnProcessImport(models.TransientModel):
         codes = [code for code, _name in self.env["res.lang"].get_installed()]
         names = dict.fromkeys(codes, name)
         for known in STAGES:
-            written = {code: self.with_context(lang=code).env._(known) for code in codes}
+            written = {
+                code: self.with_context(lang=code).env._(known) for code in codes
+            }
             if name in {str(known), *written.values()}:
                 names = {**written, "en_US": str(known)}
         # A designer names stages in diagrams and need not manage pipelines.

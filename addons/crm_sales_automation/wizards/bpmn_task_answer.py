@@ -45,7 +45,9 @@ class BpmnTaskAnswer(models.TransientModel):
         # The rows of instances are written by the process alone.
         step = self.step_id.sudo()
         if step.state != "waiting":
-            raise UserError(self.env._("“%(step)s” is done already.", step=step.caption))
+            raise UserError(
+                self.env._("“%(step)s” is done already.", step=step.caption)
+            )
         if self.option_ids and not self.option_id:
             raise UserError(self.env._("Choose an outcome."))
         outcome = self.option_id.value or None
