@@ -1,1 +1,15 @@
-from . import bpmn_finding, bpmn_process, governance_metrics
+from . import (
+    bpmn_finding,
+    bpmn_subject,
+    bpmn_process,
+    bpmn_instance,
+    bpmn_instance_step,
+    bpmn_incident,
+    crm_lead,
+    governance_erasure,
+    governance_lineage,
+    governance_metrics,
+    mail_activity,
+    sale_order,
+    sale_order_line,
+)

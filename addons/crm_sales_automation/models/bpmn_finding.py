@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 
-from ..messages import FINDINGS
+from ..messages import FINDINGS, render
 
 
 class BpmnFinding(models.Model):
@@ -34,7 +34,9 @@ class BpmnFinding(models.Model):
     @api.depends_context("lang")
     def _compute_message(self):
         for finding in self:
-            finding.message = self._render(
+            finding.message = render(
+                self.env,
+                FINDINGS,
                 finding.code,
                 {
                     **(finding.params or {}),
@@ -46,10 +48,6 @@ class BpmnFinding(models.Model):
     def _shape_caption(self):
         """What a reader calls the element: its caption, else id, else type."""
         return f"“{self.element_name or self.element_id or self.element_type}”"
-
-    @api.model
-    def _render(self, code, params):
-        return str(self.env._(FINDINGS[code])) % params
 
     @api.model
     def _prepare_values(self, sequence, finding):

@@ -1,16 +1,26 @@
 import base64
 import re
 
-from odoo import api, fields, models
+from odoo import api, fields, models, tools
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Command
 
+from ..errors import ProcessError
 from ..messages import REFUSALS
-from ..tools import bpmn
-from ..tools.bpmn import BpmnError
+from ..tools import bpmn, palette
+from ..tools.bpmn import BpmnError, Finding
 
 #: Findings that the refusal of a deployment lists; the rest is on the screen.
 SHOWN_FINDINGS = 10
+#: What a version is made of: fixed from its first deployment on.
+FIXED = {
+    "xml",
+    "company_id",
+    "res_model",
+    "start",
+    "start_stage_id",
+    "quotation_template_id",
+}
 
 
 class BpmnProcess(models.Model):
@@ -48,6 +58,35 @@ class BpmnProcess(models.Model):
         required=True,
         help="The process in BPMN 2.0, as any BPMN modeller writes it.",
     )
+    res_model = fields.Selection(
+        [("crm.lead", "Opportunity")],
+        string="Runs on",
+        required=True,
+        default="crm.lead",
+    )
+    start = fields.Selection(
+        [
+            ("manual", "Started by hand"),
+            ("created", "An opportunity is created"),
+            ("stage", "An opportunity enters a stage"),
+        ],
+        string="Begins when",
+        required=True,
+        default="manual",
+        help="Whatever is chosen, a process in use can be started by hand as well.",
+    )
+    start_stage_id = fields.Many2one(
+        "crm.stage", string="Stage", ondelete="restrict", index="btree_not_null"
+    )
+    quotation_template_id = fields.Many2one(
+        "sale.order.template",
+        ondelete="restrict",
+        index="btree_not_null",
+        domain="['|', ('company_id', '=', False), ('company_id', '=', company_id)]",
+        help="Template of the quotations that this process makes, when neither the"
+        " step in the diagram nor the opportunity names one. Without it the default"
+        " template of the company is taken.",
+    )
     deployed_at = fields.Datetime(string="Deployed on", readonly=True, copy=False)
     deployed_by_id = fields.Many2one(
         "res.users", string="Deployed by", readonly=True, copy=False
@@ -62,6 +101,13 @@ class BpmnProcess(models.Model):
         string="Warnings", compute="_compute_finding_counts", store=True
     )
     version_count = fields.Integer(string="Versions", compute="_compute_version_count")
+    instance_ids = fields.One2many("bpmn.instance", "process_id", string="Instances")
+    instance_count = fields.Integer(
+        string="Number of Instances", compute="_compute_instance_counts"
+    )
+    incident_count = fields.Integer(
+        string="Open Incidents", compute="_compute_instance_counts"
+    )
     file = fields.Binary(
         string="BPMN File", compute="_compute_file", compute_sudo=False
     )
@@ -110,6 +156,23 @@ class BpmnProcess(models.Model):
         for process in self:
             process.version_count = counts.get((process.company_id.id, process.key), 0)
 
+    def _compute_instance_counts(self):
+        counts = dict(
+            self.env["bpmn.instance"]._read_group(
+                [("process_id", "in", self.ids)], ["process_id"], ["__count"]
+            )
+        )
+        incidents = dict(
+            self.env["bpmn.incident"]._read_group(
+                [("process_id", "in", self.ids), ("state", "=", "open")],
+                ["process_id"],
+                ["__count"],
+            )
+        )
+        for process in self:
+            process.instance_count = counts.get(process, 0)
+            process.incident_count = incidents.get(process, 0)
+
     @api.depends("xml")
     def _compute_file(self):
         for process in self:
@@ -145,10 +208,14 @@ class BpmnProcess(models.Model):
             raise UserError(self._refusal_message(error)) from error
 
     @api.model
-    def _prepare_diagram_values(self, data):
+    def _prepare_diagram_values(self, data, res_model, company):
         """Values that a diagram gives to its record: text, key, findings."""
         document = self._parse(data)
         key, _name = bpmn.main_process(document)
+        found = bpmn.lint(document, self.env[res_model]._bpmn_readable())
+        found += self._lint_references(document, company)
+        rank = {"error": 0, "warning": 1, "info": 2}
+        found.sort(key=lambda finding: rank[finding.severity])
         findings = self.env["bpmn.finding"]
         return {
             "xml": document.text,
@@ -157,9 +224,32 @@ class BpmnProcess(models.Model):
             "finding_ids": [Command.clear()]
             + [
                 Command.create(findings._prepare_values(number, finding))
-                for number, finding in enumerate(bpmn.lint(document))
+                for number, finding in enumerate(found)
             ],
         }
+
+    @api.model
+    def _lint_references(self, document, company):
+        """Findings on what the diagram names and this database must have."""
+        findings = []
+        instances = self.env["bpmn.instance"]
+        for _key, scope in bpmn.runnable_scopes(document):
+            for key, node in scope.nodes.items():
+                said = palette.read(node)
+                try:
+                    instances._check_references(said, company)
+                except ProcessError as error:
+                    findings.append(
+                        Finding(
+                            error.code,
+                            "error",
+                            key,
+                            bpmn.tag_of(node),
+                            node.get("name", "").strip(),
+                            error.params,
+                        )
+                    )
+        return findings
 
     @api.model
     def _next_version(self, company, key):
@@ -197,9 +287,15 @@ class BpmnProcess(models.Model):
         taken = {}
         vals_list = [dict(vals) for vals in vals_list]
         for vals in vals_list:
-            vals.update(self._prepare_diagram_values(vals.get("xml") or ""))
             company = self.env["res.company"].browse(
                 vals.setdefault("company_id", self.env.company.id)
+            )
+            vals.update(
+                self._prepare_diagram_values(
+                    vals.get("xml") or "",
+                    vals.setdefault("res_model", "crm.lead"),
+                    company,
+                )
             )
             pair = (company.id, vals["key"])
             if pair not in taken:
@@ -211,7 +307,9 @@ class BpmnProcess(models.Model):
         return super().create(vals_list)
 
     def write(self, vals):
-        if {"xml", "company_id"} & vals.keys():
+        if {"state", "active"} & vals.keys():
+            self.env.registry.clear_cache()
+        if vals.keys() & FIXED:
             for process in self:
                 if process.state != "draft":
                     raise UserError(
@@ -225,11 +323,17 @@ class BpmnProcess(models.Model):
             return super().write(vals)
         for process in self:
             changed = dict(vals)
-            if "xml" in vals:
-                changed.update(self._prepare_diagram_values(vals["xml"] or ""))
             company = self.env["res.company"].browse(
                 changed.get("company_id", process.company_id.id)
             )
+            if "xml" in vals:
+                changed.update(
+                    self._prepare_diagram_values(
+                        vals["xml"] or "",
+                        vals.get("res_model", process.res_model),
+                        company,
+                    )
+                )
             key = changed.get("key", process.key)
             if (company, key) != (process.company_id, process.key):
                 changed["version"] = self._next_version(company, key)
@@ -244,6 +348,39 @@ class BpmnProcess(models.Model):
                     self.env._(
                         "“%(process)s” is deployed. Retire it before you delete it.",
                         process=process.display_name,
+                    )
+                )
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_with_instances(self):
+        for process in self:
+            if process.sudo().instance_ids:
+                raise UserError(
+                    self.env._(
+                        "“%(process)s” has run: its instances would lose their"
+                        " diagram. Archive it instead.",
+                        process=process.display_name,
+                    )
+                )
+
+    @api.constrains("start", "start_stage_id")
+    def _check_start_stage(self):
+        for process in self:
+            if process.start == "stage" and not process.start_stage_id:
+                raise ValidationError(
+                    self.env._("Choose the stage whose entry starts the process.")
+                )
+
+    @api.constrains("quotation_template_id", "company_id")
+    def _check_quotation_template(self):
+        for process in self:
+            company = process.quotation_template_id.company_id
+            if company and company != process.company_id:
+                raise ValidationError(
+                    self.env._(
+                        "The quotation template “%(template)s” belongs to another"
+                        " company.",
+                        template=process.quotation_template_id.name,
                     )
                 )
 
@@ -264,7 +401,9 @@ class BpmnProcess(models.Model):
         """Look at the diagram again, with what this version knows."""
         self.check_access("write")
         for process in self:
-            values = self._prepare_diagram_values(process.xml)
+            values = self._prepare_diagram_values(
+                process.xml, process.res_model, process.company_id
+            )
             super(BpmnProcess, process).write({"finding_ids": values["finding_ids"]})
         return True
 
@@ -344,6 +483,16 @@ class BpmnProcess(models.Model):
         action["context"] = {"active_test": False}
         return action
 
+    def action_view_instances(self):
+        """Open the instances of this version."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "crm_sales_automation.bpmn_instance_action"
+        )
+        action["domain"] = [("process_id", "=", self.id)]
+        action["context"] = {}
+        return action
+
     def action_export(self):
         """Download the diagram as a .bpmn file."""
         self.ensure_one()
@@ -354,6 +503,50 @@ class BpmnProcess(models.Model):
             "?download=true",
             "target": "download",
         }
+
+    # --- STARTING ---
+
+    @api.model
+    @tools.ormcache()
+    def _starts(self):
+        """What starts by itself: ``tuple`` of (process, model, company, kind, stage).
+
+        Asked with each record that is created or moved, so it is kept; changing the
+        state of a process forgets it.
+        """
+        deployed = self.sudo().search_fetch(
+            [("state", "=", "deployed"), ("start", "!=", "manual")],
+            ["res_model", "company_id", "start", "start_stage_id"],
+            order="id",
+        )
+        return tuple(
+            (p.id, p.res_model, p.company_id.id, p.start, p.start_stage_id.id)
+            for p in deployed
+        )
+
+    @api.model
+    def _start_for(self, records, kind):
+        """Start what is bound to an event of some records.
+
+        Never raises for what a process does: that becomes an incident.
+
+        :param records: of one model, as the event has left them
+        :param str kind: ``created`` or ``stage``
+        """
+        for process_id, res_model, company_id, start, stage_id in self._starts():
+            if (start, res_model) != (kind, records._name):
+                continue
+            # As the process, not as the user: who may write the record starts what
+            # a designer has bound to it.
+            process_sudo = self.sudo().browse(process_id)
+            concerned = records.sudo().filtered(
+                lambda record, company_id=company_id, stage_id=stage_id: (
+                    record._bpmn_company().id == company_id
+                    and (kind != "stage" or record.stage_id.id == stage_id)
+                )
+            )
+            if concerned:
+                self.env["bpmn.instance"].sudo()._start(process_sudo, concerned)
 
     def _action_open(self):
         return {

@@ -6,7 +6,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import HttpCase, TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from ..messages import FINDINGS, REFUSALS
+from ..messages import FINDINGS, INCIDENTS, REFUSALS, RULES, STEPS, render
 from ..tools import bpmn
 from .diagrams import END, GOOD, START, flow, line, node, process
 
@@ -83,14 +83,20 @@ class TestBpmnProcess(TransactionCase):
         params = {
             "shape": "“x”", "type": "task", "times": 2, "target": "t", "flow": "f",
             "gateway": "g", "event": "e", "marker": "m", "count": 3,
-            "limit_mb": 5, "encoding": "x", "limit": 9, "line": 1,
+            "limit_mb": 5, "encoding": "x", "limit": 9, "line": 1, "error": "forbidden",
+            "details": {"construct": "Pow"}, "condition": "c", "name": "n",
+            "action": "a", "parameter": "p", "days": "d", "variable": "v", "stage": "s",
+            "template": "t", "login": "l", "detail": "d", "order": "o", "former": "f",
+            "summary": "s",
         }  # fmt: skip
         for lang in ("en_US", "zh_CN"):
             env = self.env(context={"lang": lang})
-            for code, message in {**FINDINGS, **REFUSALS}.items():
-                with self.subTest(code=code, lang=lang):
-                    self.assertTrue(str(env._(message)) % params)
+            for table in (FINDINGS, REFUSALS, INCIDENTS, STEPS, RULES):
+                for code in table:
+                    with self.subTest(code=code, lang=lang):
+                        self.assertTrue(render(env, table, code, params))
         documented = bpmn.lint.__doc__
+        documented += self.env["bpmn.instance"]._check_references.__doc__
         for code in FINDINGS:
             self.assertIn(f"``{code}``", documented)
 

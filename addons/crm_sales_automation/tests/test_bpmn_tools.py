@@ -377,7 +377,9 @@ class TestBpmnLint(BaseCase):
                 END,
                 *(flow(a, b) for a, b in sorted(pairs)),
             )
-            self.assertEqual(set(self._found(text, "error")), expected)
+            # A task of this graph may have several ways out: another finding.
+            found = {f for f in self._found(text, "error") if f[0] in met}
+            self.assertEqual(found, expected)
             for code, _key in expected:
                 met[code] += 1
         self.assertGreater(min(met.values()), 30, met)
@@ -389,8 +391,241 @@ class TestBpmnLint(BaseCase):
             START, *(node("task", key) for key in keys[1:-1]), END, line(*keys)
         )
         started = time.monotonic()
-        self.assertEqual(self._found(text), [])
+        self.assertEqual(self._found(text), [("too_many_nodes", "quotation")])
         self.assertLess(time.monotonic() - started, 5)
+
+    def test_flows_that_are_not_as_they_should_be(self):
+        task = node("task", "t")
+        for name, parts, expected in [
+            (
+                "two starts",
+                (node("startEvent", "s2"), line("start", "end"), flow("s2", "end")),
+                [("several_starts", "s2")],
+            ),
+            (
+                "back into the start",
+                (
+                    node("exclusiveGateway", "g", default_="d"),
+                    line("start", "g"),
+                    flow("g", "start", "today"),
+                    flow("g", "end", key="d"),
+                ),
+                [("start_entered", "start")],
+            ),
+            (
+                "on from the end",
+                (task, line("start", "t", "end"), flow("end", "t")),
+                [("end_goes_on", "end")],
+            ),
+            (
+                "a task that splits",
+                (
+                    task,
+                    node("task", "u"),
+                    line("start", "t", "end"),
+                    line("t", "u", "end"),
+                ),
+                [("several_outgoing", "t")],
+            ),
+            (
+                "twice to the same",
+                (
+                    node("parallelGateway", "g"),
+                    node("parallelGateway", "h"),
+                    line("start", "g", "h", "end"),
+                    flow("g", "h", key="twice"),
+                ),
+                [("double_flow", "g")],
+            ),
+            (
+                "a condition behind a task",
+                (task, flow("start", "t"), flow("t", "end", "today")),
+                [("condition_not_read", "t_end")],
+            ),
+            (
+                "a condition behind a parallel gateway",
+                (
+                    node("parallelGateway", "g"),
+                    line("start", "g"),
+                    flow("g", "end", "x"),
+                ),
+                [("condition_not_read", "g_end")],
+            ),
+            (
+                "a condition on the default",
+                (
+                    node("exclusiveGateway", "g", default_="g_t"),
+                    task,
+                    line("start", "g"),
+                    flow("g", "t", "today"),
+                    flow("g", "end", "today"),
+                    flow("t", "end"),
+                ),
+                [("condition_not_read", "g_t")],
+            ),
+            (
+                "one way out, with a condition",
+                (
+                    node("exclusiveGateway", "g"),
+                    line("start", "g"),
+                    flow("g", "end", "x"),
+                ),
+                [("gateway_without_default", "g")],
+            ),
+            (
+                "for a quantity",
+                (node("task", "t", startQuantity="2"), line("start", "t", "end")),
+                [("unsupported_marker", "t")],
+            ),
+            (
+                "always again",
+                (
+                    node("parallelGateway", "a"),
+                    node("parallelGateway", "b"),
+                    node("endEvent", "stop", "<bpmn:terminateEventDefinition/>"),
+                    line("start", "a", "b", "a"),
+                    flow("b", "stop"),
+                    flow("a", "end"),
+                ),
+                [("always_again", "a"), ("always_again", "b")],
+            ),
+        ]:
+            with self.subTest(name=name):
+                self.assertEqual(self._found(process(START, END, *parts)), expected)
+
+    def test_conditions(self):
+        def lint(condition, fields=None):
+            text = process(
+                START,
+                node("exclusiveGateway", "g", default_="d"),
+                END,
+                node("endEvent", "other"),
+                flow("start", "g"),
+                flow("g", "other", condition, key="f"),
+                flow("g", "end", key="d"),
+            )
+            return [(f.code, f.params) for f in bpmn.lint(bpmn.parse(text), fields)]
+
+        self.assertEqual(lint("record.amount > 3"), [])
+        self.assertEqual(lint("record.amount > 3", {"amount"}), [])
+        self.assertEqual(lint("today", set()), [])
+        self.assertEqual(
+            lint("record.phone == answer", {"amount"}),
+            [
+                ("condition_unknown_name", {"name": "answer"}),
+                ("condition_unknown_name", {"name": "record.phone"}),
+            ],
+        )
+        [(code, params)] = lint("${x}")
+        self.assertEqual((code, params["error"]), ("bad_condition", "syntax"))
+        [(code, params)] = lint("().__class__")
+        self.assertEqual((code, params["error"]), ("bad_condition", "forbidden"))
+
+    def test_tokens(self):
+        """What can meet, and what can wait for ever, is known before it runs."""
+        a, b = node("task", "a"), node("task", "b")
+        branches = (a, b, line("start", "g", "a", "h", "end"), line("g", "b", "h"))
+        for split, join, expected in [
+            ("parallelGateway", "parallelGateway", []),
+            ("parallelGateway", "inclusiveGateway", []),
+            ("parallelGateway", "exclusiveGateway", [("met_twice", "end")]),
+            ("exclusiveGateway", "exclusiveGateway", []),
+            ("exclusiveGateway", "inclusiveGateway", []),
+            ("exclusiveGateway", "parallelGateway", [("stuck", "h")]),
+            ("inclusiveGateway", "inclusiveGateway", []),
+            ("inclusiveGateway", "parallelGateway", [("stuck", "h")]),
+            # Two ways out, one of them the default: never both.
+            ("inclusiveGateway", "exclusiveGateway", []),
+        ]:
+            decides = split != "parallelGateway"
+            text = process(
+                START,
+                END,
+                node(split, "g", **({"default_": "g_a"} if decides else {})),
+                node(join, "h"),
+                *branches,
+            )
+            if decides:
+                bare = flow("g", "b")
+                text = text.replace(bare, flow("g", "b", "today"))
+            with self.subTest(split=split, join=join):
+                self.assertEqual(self._found(text), expected)
+
+    def test_many_branches_are_looked_at_quickly(self):
+        def star(count):
+            keys = [f"t{n}" for n in range(count)]
+            return process(
+                START,
+                END,
+                node("inclusiveGateway", "g", default_="g_t0"),
+                node("inclusiveGateway", "h"),
+                line("start", "g"),
+                *(node("userTask", key) for key in keys),
+                *(flow("g", key, "today" if key != "t0" else "") for key in keys),
+                *(flow(key, "h") for key in keys),
+                line("h", "end"),
+            )
+
+        started = time.monotonic()
+        self.assertEqual(self._found(star(8)), [])
+        self.assertEqual(self._found(star(40)), [("too_complex", "quotation")])
+        self.assertLess(time.monotonic() - started, 10)
+
+    def test_palette(self):
+        for inside, expected in [
+            ("", ["action_missing"]),
+            ('<crm:action name="set_stage" stage="x"/>', []),
+            ('<crm:action name="create_quotation"/>', []),
+            ('<crm:action name="create_quotation" template="x"/>', []),
+            ('<crm:action name="create_activity" summary="x" days="3"/>', []),
+            ('<crm:action name="set_stage"/>', ["parameter_missing"]),
+            ('<crm:action name="set_stage" stage=" "/>', ["parameter_missing"]),
+            ('<crm:action name="launch"/>', ["action_unknown"]),
+            ("<crm:action/>", ["action_unknown"]),
+            (
+                '<crm:action name="create_quotation" colour="x"/>',
+                ["parameter_unknown"],
+            ),
+            (
+                '<crm:action name="create_activity" summary="x" days="-1"/>',
+                ["bad_days"],
+            ),
+            ('<crm:action name="create_quotation"/>' * 2, ["action_missing"]),
+        ]:
+            with self.subTest(inside=inside):
+                self.assertEqual(self._of("serviceTask", inside), expected)
+        two = '<crm:outcome value="a"/><crm:outcome value="b"/>'
+        for inside, expected in [
+            ("", []),
+            ('<crm:activity days="3" responsible="anna"/>', []),
+            ('<crm:activity days="soon"/>', ["bad_days"]),
+            ('<crm:activity colour="x"/>', ["parameter_unknown"]),
+            (f'<crm:outcomes variable="answer">{two}</crm:outcomes>', []),
+            (f'<crm:outcomes variable="record">{two}</crm:outcomes>', ["bad_variable"]),
+            (f'<crm:outcomes variable="__x">{two}</crm:outcomes>', ["bad_variable"]),
+            (f"<crm:outcomes>{two}</crm:outcomes>", ["bad_variable"]),
+            (
+                '<crm:outcomes variable="a"><crm:outcome value="x"/></crm:outcomes>',
+                ["bad_outcomes"],
+            ),
+            (
+                f'<crm:outcomes variable="a">{two}{two}</crm:outcomes>',
+                ["bad_outcomes"],
+            ),
+        ]:
+            with self.subTest(inside=inside):
+                self.assertEqual(self._of("userTask", inside), expected)
+
+    def _of(self, tag, inside):
+        text = process(
+            START,
+            node(
+                tag, "x", f"<bpmn:extensionElements>{inside}</bpmn:extensionElements>"
+            ),
+            END,
+            line("start", "x", "end"),
+        ).replace("<bpmn:process", '<bpmn:process xmlns:crm="urn:crm-suite:bpmn:1"')
+        return [code for code, _key in self._found(text)]
 
     def test_random_damage_never_surprises(self):
         """Any damage to a good file gives a known refusal or findings."""

@@ -1,3 +1,3 @@
 """Pure parts of crm_sales_automation: no Odoo import."""
 
-from . import bpmn
+from . import bpmn, engine, expressions, palette, tokens

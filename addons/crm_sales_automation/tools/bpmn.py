@@ -17,10 +17,16 @@ from xml.parsers import expat
 
 from lxml import etree
 
+from . import expressions, palette, tokens
+from .expressions import ExpressionError
+from .tokens import TooComplexError
+
 MODEL = "http://www.omg.org/spec/BPMN/20100524/MODEL"
 MAX_BYTES = 5 * 2**20
 MAX_DEPTH = 100
 MAX_ELEMENTS = 200_000
+#: Nodes of one process or sub-process that can be run: the engine walks along them.
+MAX_NODES = 200
 #: Python's names; everything a modeller writes, and what Windows in China wrote.
 ENCODINGS = (
     "ascii",
@@ -87,6 +93,8 @@ SUPPORTED = frozenset(
 )
 #: Event definitions that can be deployed, by event.
 SUPPORTED_EVENT_DEFINITIONS = {"endEvent": frozenset(("terminateEventDefinition",))}
+#: Gateways that read the conditions of their ways out.
+DECIDING = frozenset(("exclusiveGateway", "inclusiveGateway"))
 MARKERS = ("standardLoopCharacteristics", "multiInstanceLoopCharacteristics")
 #: Of the standard, without execution: accepted and kept on export.
 NOT_RUN = frozenset(
@@ -283,7 +291,7 @@ def export(document):
 # --- READING THE TREE ---
 
 
-def _tag(element):
+def tag_of(element):
     """Local name inside the BPMN namespace, else ""."""
     name = etree.QName(element)
     return name.localname if name.namespace == MODEL else ""
@@ -295,12 +303,12 @@ def _executable(process):
 
 def processes(document):
     """The processes of the file: ``list[(id, name, is executable)]``."""
-    if _tag(document.root) != "definitions":
+    if tag_of(document.root) != "definitions":
         return []
     return [
         (p.get("id", ""), p.get("name", ""), _executable(p))
         for p in document.root
-        if _tag(p) == "process"
+        if tag_of(p) == "process"
     ]
 
 
@@ -326,7 +334,7 @@ class Scope:
 
     @property
     def tag(self):
-        return _tag(self.element)
+        return tag_of(self.element)
 
 
 def _scopes(process):
@@ -336,7 +344,7 @@ def _scopes(process):
         element = waiting.popleft()
         nodes, flows = {}, []
         for child in element:
-            tag = _tag(child)
+            tag = tag_of(child)
             if tag in FLOW_NODES:
                 # Of two with one id (a finding of its own) the first counts; one
                 # without an id is a node that no flow can name.
@@ -385,10 +393,10 @@ def reachable(starts, edges):
 def _lint_definitions(document):
     """Findings on the file as a whole, and the process to look into or None."""
     root = document.root
-    if _tag(root) != "definitions":
+    if tag_of(root) != "definitions":
         return [_finding("not_bpmn", ERROR, root)], None
     findings = []
-    runnable = [p for p in root if _tag(p) == "process" and _executable(p)]
+    runnable = [p for p in root if tag_of(p) == "process" and _executable(p)]
     if not runnable:
         findings.append(_finding("no_executable", ERROR, root))
     findings += [_finding("several_executable", ERROR, p) for p in runnable[1:]]
@@ -420,7 +428,57 @@ def _lint_flows(scope):
 
 
 def _has(element, *tags):
-    return any(_tag(child) in tags for child in element)
+    return any(tag_of(child) in tags for child in element)
+
+
+def condition_of(flow):
+    """The text of the condition on a flow, or ""."""
+    for child in flow:
+        if tag_of(child) == "conditionExpression":
+            return "".join(child.itertext()).strip()
+    return ""
+
+
+def _lint_condition(flow, known):
+    """Findings on one condition.
+
+    :param known: names and ``name.field`` that a condition may read; None: any
+    """
+    text = condition_of(flow)
+    try:
+        used = expressions.names(text)
+    except ExpressionError as error:
+        return [
+            _finding(
+                "bad_condition",
+                ERROR,
+                flow,
+                condition=text[:100],
+                error=error.code,
+                details=error.params,
+            )
+        ]
+    if known is None:
+        return []
+    return [
+        _finding("condition_unknown_name", ERROR, flow, name=name)
+        for name in sorted(used - known)
+    ]
+
+
+def _lint_conditions(scope, leaving, known):
+    """Findings on what is written on flows that no gateway reads, or cannot."""
+    findings = []
+    for key, node in scope.nodes.items():
+        decides = tag_of(node) in DECIDING
+        for flow in leaving[key]:
+            if not _has(flow, "conditionExpression"):
+                continue
+            if decides and flow.get("id") != node.get("default"):
+                findings += _lint_condition(flow, known)
+            else:
+                findings.append(_finding("condition_not_read", ERROR, flow))
+    return findings
 
 
 def _lint_gateway(gateway, outgoing):
@@ -430,13 +488,14 @@ def _lint_gateway(gateway, outgoing):
     if default and default not in {flow.get("id") for flow in outgoing}:
         findings.append(_finding("default_unknown", ERROR, gateway, flow=default))
         default = None
-    if len(outgoing) < 2:
-        return findings
     bare = [
         flow
         for flow in outgoing
-        if flow.get("id") != default and not _has(flow, "conditionExpression")
+        if not (default and flow.get("id") == default)
+        and not _has(flow, "conditionExpression")
     ]
+    if len(outgoing) == 1 and bare:
+        return findings
     if bare:
         findings += [
             _finding(
@@ -447,20 +506,40 @@ def _lint_gateway(gateway, outgoing):
             )
             for flow in bare
         ]
-    elif not default:
+    elif not default and outgoing:
         findings.append(_finding("gateway_without_default", ERROR, gateway))
+    return findings
+
+
+def _lint_ends_of(node, outgoing, incoming):
+    """Findings on how many flows begin and end at a node."""
+    tag = tag_of(node)
+    findings = []
+    if tag == "endEvent" and outgoing:
+        findings.append(_finding("end_goes_on", ERROR, node))
+    elif tag == "startEvent" and incoming:
+        findings.append(_finding("start_entered", ERROR, node))
+    if tag not in GATEWAYS and tag != "endEvent" and len(outgoing) > 1:
+        findings.append(_finding("several_outgoing", ERROR, node, count=len(outgoing)))
+    if tag in ("parallelGateway", "inclusiveGateway"):
+        targets = Counter(flow.get("targetRef", "") for flow in outgoing)
+        findings += [
+            _finding("double_flow", ERROR, node, target=target)
+            for target, times in targets.items()
+            if times > 1
+        ]
     return findings
 
 
 def _lint_element(node):
     """Whether this version can run one node."""
-    tag = _tag(node)
+    tag = tag_of(node)
     if tag not in SUPPORTED:
         return [_finding("unsupported", ERROR, node)]
     findings = []
     allowed = SUPPORTED_EVENT_DEFINITIONS.get(tag, frozenset())
     for child in node:
-        kind = _tag(child)
+        kind = tag_of(child)
         if kind in MARKERS:
             findings.append(_finding("unsupported_marker", ERROR, node, marker=kind))
         elif (
@@ -476,6 +555,15 @@ def _lint_element(node):
         findings.append(
             _finding("unsupported_marker", ERROR, node, marker="isForCompensation")
         )
+    for quantity in ("startQuantity", "completionQuantity"):
+        if node.get(quantity, "1").strip() != "1":
+            findings.append(
+                _finding("unsupported_marker", ERROR, node, marker=quantity)
+            )
+    findings += [
+        _finding(problem.code, ERROR, node, **problem.params)
+        for problem in palette.read(node).problems
+    ]
     return findings
 
 
@@ -489,7 +577,7 @@ def _aside(node):
 
 def _leads_on(node):
     """Whether a node without a way out is no dead end."""
-    if _tag(node) == "endEvent" or _aside(node):
+    if tag_of(node) == "endEvent" or _aside(node):
         return True
     # The compensation handler of a boundary event hangs on an association.
     return _has(node, "linkEventDefinition", "compensateEventDefinition")
@@ -498,7 +586,7 @@ def _leads_on(node):
 def _boundary_edges(scope):
     """From an activity to the boundary events on it."""
     for key, node in scope.nodes.items():
-        if _tag(node) == "boundaryEvent" and node.get("attachedToRef"):
+        if tag_of(node) == "boundaryEvent" and node.get("attachedToRef"):
             yield node.get("attachedToRef"), key
 
 
@@ -507,8 +595,8 @@ def _link_edges(scope):
     ends = {"intermediateThrowEvent": [], "intermediateCatchEvent": []}
     for key, node in scope.nodes.items():
         for child in node:
-            if _tag(node) in ends and _tag(child) == "linkEventDefinition":
-                ends[_tag(node)].append((key, child.get("name", "")))
+            if tag_of(node) in ends and tag_of(child) == "linkEventDefinition":
+                ends[tag_of(node)].append((key, child.get("name", "")))
     for source, name in ends["intermediateThrowEvent"]:
         for target, other in ends["intermediateCatchEvent"]:
             if name == other:
@@ -517,7 +605,7 @@ def _link_edges(scope):
 
 def _entries(scope, edges):
     """Where a scope begins: start events; in an ad-hoc one, what nothing precedes."""
-    starts = [k for k, n in scope.nodes.items() if _tag(n) == "startEvent"]
+    starts = [k for k, n in scope.nodes.items() if tag_of(n) == "startEvent"]
     if scope.tag == "adHocSubProcess":
         preceded = {target for _source, target in edges}
         starts += [k for k in scope.nodes if k not in preceded]
@@ -551,29 +639,89 @@ def _lint_paths(scope, edges):
     return findings
 
 
-def _lint_scope(scope):
+def _kind(node):
+    """What a node is in the token game."""
+    tag = tag_of(node)
+    if tag == "endEvent":
+        ends = _has(node, "terminateEventDefinition")
+        return tokens.TERMINATE if ends else tokens.END
+    return {
+        "exclusiveGateway": tokens.EXCLUSIVE,
+        "inclusiveGateway": tokens.INCLUSIVE,
+        "parallelGateway": tokens.PARALLEL,
+    }.get(tag, tokens.PASS)
+
+
+def net(scope):
+    """A scope without errors as the graph of the token game.
+
+    :return: :class:`tokens.Net`
+    """
+    numbers = {flow.get("id"): n for n, flow in enumerate(scope.flows)}
+    return tokens.Net(
+        kinds={key: _kind(node) for key, node in scope.nodes.items()},
+        flows=[(f.get("sourceRef"), f.get("targetRef")) for f in scope.flows],
+        start=next(k for k, n in scope.nodes.items() if tag_of(n) == "startEvent"),
+        defaults={
+            key: numbers[node.get("default")]
+            for key, node in scope.nodes.items()
+            if node.get("default") in numbers
+        },
+    )
+
+
+def _lint_tokens(scope):
+    """Findings on what can happen in a scope that is well formed."""
+    graph = net(scope)
+    loops = tokens.unconditional_loops(graph)
+    if loops:
+        return [_finding("always_again", ERROR, scope.nodes[node]) for node in loops]
+    if not {tokens.PARALLEL, tokens.INCLUSIVE}.intersection(graph.kinds.values()):
+        # One token alone meets no other and waits for none.
+        return []
+    try:
+        problems = tokens.problems(graph)
+    except TooComplexError:
+        return [_finding("too_complex", ERROR, scope.element)]
+    return [_finding(code, ERROR, scope.nodes[node]) for code, node in problems]
+
+
+def _lint_scope(scope, known):
     findings, edges = _lint_flows(scope)
     findings += _lint_paths(scope, edges)
-    leaving = defaultdict(list)
+    leaving, entering = defaultdict(list), defaultdict(list)
     for flow in scope.flows:
         leaving[flow.get("sourceRef", "")].append(flow)
+        entering[flow.get("targetRef", "")].append(flow)
     for key, node in scope.nodes.items():
-        if _tag(node) in ("exclusiveGateway", "inclusiveGateway"):
+        if tag_of(node) in DECIDING:
             findings += _lint_gateway(node, leaving[key])
+        findings += _lint_ends_of(
+            node,
+            [f for f in leaving[key] if f.get("targetRef") in scope.nodes],
+            [f for f in entering[key] if f.get("sourceRef") in scope.nodes],
+        )
         findings += _lint_element(node)
-    known = FLOW_NODES | NOT_RUN | DESCRIPTIVE | {"sequenceFlow", *MARKERS}
+    findings += _lint_conditions(scope, leaving, known)
+    starts = [n for n in scope.nodes.values() if tag_of(n) == "startEvent"]
+    findings += [_finding("several_starts", ERROR, start) for start in starts[1:]]
+    if len(scope.nodes) > MAX_NODES:
+        findings.append(
+            _finding("too_many_nodes", ERROR, scope.element, limit=MAX_NODES)
+        )
+    known_tags = FLOW_NODES | NOT_RUN | DESCRIPTIVE | {"sequenceFlow", *MARKERS}
     findings += [
         _finding("unsupported", ERROR, child)
         for child in scope.element
-        if _tag(child) and _tag(child) not in known
+        if tag_of(child) and tag_of(child) not in known_tags
     ]
-    return findings
+    return findings or _lint_tokens(scope)
 
 
 def _lint_not_run(document, process):
     """One word for each kind of element that is kept and not run."""
     counted = Counter(
-        _tag(e) for e in document.root.iter(etree.Element) if _tag(e) in NOT_RUN
+        tag_of(e) for e in document.root.iter(etree.Element) if tag_of(e) in NOT_RUN
     )
     findings = [
         Finding("kept_not_run", INFO, "", tag, "", {"count": counted[tag]})
@@ -582,33 +730,66 @@ def _lint_not_run(document, process):
     findings += [
         _finding("other_process", INFO, other)
         for other in document.root
-        if _tag(other) == "process" and other is not process and not _executable(other)
+        if tag_of(other) == "process"
+        and other is not process
+        and not _executable(other)
     ]
     return findings
 
 
-def lint(document):
+def runnable_scopes(document):
+    """The process that a deployment runs and each sub-process in it.
+
+    :return: iterable of ``(key, Scope)``; the key of the process itself is ""
+    """
+    _findings, process = _lint_definitions(document)
+    for scope in () if process is None else _scopes(process):
+        yield "" if scope.element is process else scope.element.get("id"), scope
+
+
+def variables(document):
+    """The names that user tasks of the process store an outcome under: ``set``."""
+    return {
+        said.variable
+        for _key, scope in runnable_scopes(document)
+        for said in map(palette.read, scope.nodes.values())
+        if said.variable
+    }
+
+
+def lint(document, record_fields=None):
     """What is wrong with a diagram, and what is worth knowing of it.
 
     Codes: ``not_bpmn``, ``no_executable``, ``several_executable``,
     ``duplicate_id``, ``flow_without_end``, ``flow_to_nowhere``,
     ``default_unknown``, ``gateway_without_default``,
-    ``flow_without_condition``, ``unsupported``, ``unsupported_event``,
-    ``unsupported_marker``, ``no_start``, ``empty_process``, ``unreachable``,
-    ``dead_end``, ``endless``, ``unnamed`` (warning), ``kept_not_run`` and
+    ``flow_without_condition``, ``condition_not_read``, ``bad_condition``,
+    ``condition_unknown_name``, ``unsupported``, ``unsupported_event``,
+    ``unsupported_marker``, ``no_start``, ``several_starts``, ``start_entered``,
+    ``end_goes_on``, ``several_outgoing``, ``double_flow``, ``empty_process``,
+    ``unreachable``, ``dead_end``, ``endless``, ``always_again``, ``met_twice``,
+    ``stuck``, ``too_complex``, ``too_many_nodes``, ``action_missing``,
+    ``action_unknown``, ``parameter_missing``, ``parameter_unknown``, ``bad_days``,
+    ``bad_variable``, ``bad_outcomes``, ``unnamed`` (warning), ``kept_not_run`` and
     ``other_process`` (info).
 
     :param Document document: of :func:`parse`
+    :param record_fields: names of the fields of the record that a condition may read;
+        None when it is not known what record that will be
     :return: ``list[Finding]``, errors first
     """
     findings, process = _lint_definitions(document)
     if process is not None:
+        known = None
+        if record_fields is not None:
+            known = variables(document) | {"today"}
+            known |= {f"record.{name}" for name in record_fields}
         for scope in _scopes(process):
-            findings += _lint_scope(scope)
+            findings += _lint_scope(scope, known)
             findings += [
                 _finding("unnamed", WARNING, node)
                 for node in scope.nodes.values()
-                if _tag(node) in ACTIVITIES and not node.get("name", "").strip()
+                if tag_of(node) in ACTIVITIES and not node.get("name", "").strip()
             ]
         findings += _lint_not_run(document, process)
     rank = {ERROR: 0, WARNING: 1, INFO: 2}

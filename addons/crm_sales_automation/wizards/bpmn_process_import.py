@@ -1,9 +1,19 @@
 import base64
 import binascii
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import file_open
+from odoo.tools import LazyTranslate, file_open
+
+from ..errors import ProcessError
+from ..tools import bpmn, palette
+
+# Lazy: each is written in every language that is installed.
+# pylint: disable=prefer-env-translation
+_lt = LazyTranslate(__name__)
+
+#: Stages that the ready-made processes name, in the languages of their files.
+STAGES = (_lt("Requirements analysis"), _lt("Offer confirmation"))
 
 
 class BpmnProcessImport(models.TransientModel):
@@ -34,6 +44,13 @@ class BpmnProcessImport(models.TransientModel):
         default=lambda self: self._default_language(),
     )
 
+    create_stages = fields.Boolean(
+        string="Create missing stages",
+        default=True,
+        help="Stages that the diagram names and that no pipeline has are created for"
+        " all pipelines.",
+    )
+
     def _default_language(self):
         return "zh" if (self.env.lang or "").startswith("zh") else "en"
 
@@ -50,7 +67,46 @@ class BpmnProcessImport(models.TransientModel):
         except binascii.Error as error:
             raise UserError(self.env._("The file arrived damaged.")) from error
 
+    @api.model
+    def _create_missing_stages(self, document):
+        """Create the stages that a diagram names and that do not exist."""
+        instances = self.env["bpmn.instance"]
+        for _key, scope in bpmn.runnable_scopes(document):
+            for node in scope.nodes.values():
+                name = palette.read(node).parameters.get("stage")
+                if not name:
+                    continue
+                try:
+                    instances._find_stage(name)
+                except ProcessError:
+                    self._create_stage(name)
+
+    @api.model
+    def _create_stage(self, name):
+        """A stage for all pipelines, before the won ones, in each language."""
+        codes = [code for code, _name in self.env["res.lang"].get_installed()]
+        names = dict.fromkeys(codes, name)
+        for known in STAGES:
+            written = {
+                code: self.with_context(lang=code).env._(known) for code in codes
+            }
+            if name in {str(known), *written.values()}:
+                names = {**written, "en_US": str(known)}
+        # A designer names stages in diagrams and need not manage pipelines.
+        stages = self.env["crm.stage"].sudo().with_context(lang="en_US")
+        last = stages.search([("is_won", "=", False)], order="sequence desc", limit=1)
+        stage = stages.create(
+            {"name": names.get("en_US", name), "sequence": last.sequence}
+        )
+        for code, text in names.items():
+            stage.with_context(lang=code).name = text
+
     def action_import(self):
         """Make a draft of the file and open it."""
         self.ensure_one()
-        return self.env["bpmn.process"]._import(self._diagram())._action_open()
+        data = self._diagram()
+        processes = self.env["bpmn.process"]
+        processes.check_access("create")
+        if self.create_stages:
+            self._create_missing_stages(processes._parse(data))
+        return processes._import(data)._action_open()
