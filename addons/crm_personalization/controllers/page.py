@@ -1,0 +1,127 @@
+from odoo.http import Controller, request
+from odoo.tools import LazyTranslate
+
+from odoo.addons.crm_data_governance.endpoint import GuardError, guarded, json_response
+
+from . import reading
+
+_lt = LazyTranslate(__name__)
+
+
+class PersonalizationPage(Controller):
+    @guarded(
+        "/personalization/v1/page",
+        code="personalization.page",
+        title=_lt("Contents of a page of this website"),
+        methods=["POST"],
+        auth="open",
+        max_bytes=512 * 2**10,
+        readonly=True,
+    )
+    def page(self):
+        """Fill in what is for the person alone, in one request for a whole page.
+
+        The visitor is who is logged in; nothing that the page says makes one another
+        person.  The page tells what it has shown by the signed notes in it, which is
+        recorded; a visitor in a segment gets the cookie of the segment.
+        """
+        self._check_same_site()
+        data = reading.read_json()
+        slots = reading.read_slots(data, self._code_of)
+        website = request.env["website"].get_current_website()
+        lang = reading.read_lang(data.get("lang"))
+        if lang:
+            website = website.with_context(lang=lang)
+        partner = self._partner(website)
+        consent = website._personalization_consent()
+        anonymous_id = reading.read_id(data, "anonymousId") if consent else ""
+        known = partner or self._known_by(website, anonymous_id)
+        answer, rows = {}, []
+        exposures = request.env["personalization.exposure"]
+        for code, entry in slots.items():
+            channel, shown = self._shown(website, code, entry, partner)
+            if shown is None:
+                answer[code] = reading.unknown_slot(code)
+                continue
+            if "html" in shown:
+                answer[code] = {
+                    "variant": shown["variant"] or None,
+                    "html": shown["html"],
+                }
+            rows.append(
+                exposures._prepare_row(
+                    shown,
+                    channel,
+                    website,
+                    # Without consent, nobody is remembered.
+                    known if consent else None,
+                    anonymous_id,
+                )
+            )
+        exposures._record(rows)
+        response = json_response({"slots": answer})
+        if known and consent:
+            website._personalization_set_cookie(response, known)
+        return response
+
+    @staticmethod
+    def _code_of(entry):
+        return entry.get("code") if isinstance(entry, dict) else None
+
+    @staticmethod
+    def _check_same_site():
+        """A page elsewhere may not have a visitor's contents recorded."""
+        headers = request.httprequest.headers
+        site = headers.get("Sec-Fetch-Site")
+        origin = headers.get("Origin")
+        if site not in (None, "same-origin") or (
+            origin and origin.partition("://")[2] != request.httprequest.host
+        ):
+            raise GuardError(403, "forbidden")
+
+    @staticmethod
+    def _partner(website):
+        """Who is logged in: the guard runs as nobody, the session was verified."""
+        # sudo: the visitor's own record.
+        users_sudo = website.sudo().env["res.users"]
+        user_sudo = users_sudo.browse(request.session.uid or ()).exists()
+        if not user_sudo or user_sudo._is_public():
+            return users_sudo.partner_id
+        return user_sudo.partner_id.with_company(website.company_id)
+
+    @staticmethod
+    def _known_by(website, anonymous_id):
+        """The customer whom the tracking identified by this id.
+
+        It lends its segments, never a word: an id in a browser is no proof.
+        """
+        # sudo: a visitor may not read identities.
+        identities_sudo = website.sudo().env["omni.identity"]
+        return identities_sudo._personalization_partner(
+            website.sudo().company_id, "anonymous_id", anonymous_id
+        )
+
+    @staticmethod
+    def _shown(website, code, entry, partner):
+        """What the page shows in a slot, or should show.
+
+        :return: ``(channel, shown)``; shown has ``html`` if the page needs it, and is
+            None for an unknown slot
+        """
+        shown = website._personalization_shown(entry.get("proof"))
+        if shown and not (shown["pending"] and partner):
+            return "page", shown
+        slot = website._personalization_slots().get(code)
+        if slot is None:
+            return "load", None
+        if partner:
+            decided = slot._show(partner)
+        else:
+            # A block in a text that the server did not fill.
+            plan = website._personalization_plan()
+            segment = website._personalization_cookie_segment(plan)
+            decided = slot._show(partner, {segment}, shared=True)
+        return "load", {
+            **website._personalization_note(slot, decided),
+            "html": decided["html"],
+        }
