@@ -19,7 +19,6 @@ class PersonalizationDecide(Controller):
         auth="credential",
         scope=const.SCOPE,
         max_bytes=64 * 2**10,
-        readonly=True,
     )
     def decide(self):
         """Decide on several slots for one visitor of a page outside.

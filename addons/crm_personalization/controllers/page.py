@@ -16,7 +16,6 @@ class PersonalizationPage(Controller):
         methods=["POST"],
         auth="open",
         max_bytes=512 * 2**10,
-        readonly=True,
     )
     def page(self):
         """Fill in what is for the person alone, in one request for a whole page.

@@ -41,10 +41,10 @@ def read_slots(data, code_of):
     entries = data.get("slots")
     if not isinstance(entries, list) or not 0 < len(entries) <= const.MAX_SLOTS:
         raise GuardError(400, "bad_slots", limit=const.MAX_SLOTS)
-    slots = {code_of(entry): entry for entry in entries}
-    if len(slots) != len(entries) or not all(map(_is_text, slots)):
+    codes = [code_of(entry) for entry in entries]
+    if not all(map(_is_text, codes)) or len(set(codes)) != len(codes):
         raise GuardError(400, "bad_slots", limit=const.MAX_SLOTS)
-    return slots
+    return dict(zip(codes, entries, strict=True))
 
 
 def read_id(data, name):

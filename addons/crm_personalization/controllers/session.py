@@ -10,5 +10,5 @@ class PersonalizationSession(WebsiteSession):
     def logout(self, *args, **kw):
         """Who logs out wants to be forgotten here, by segment too."""
         response = super().logout(*args, **kw)
-        response.delete_cookie(const.COOKIE)
+        response.set_cookie(const.COOKIE, "", max_age=0)
         return response

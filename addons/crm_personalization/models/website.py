@@ -138,7 +138,7 @@ class Website(models.Model):
         plan = self._personalization_plan()
         segment_id = keys.key_of(self._personalization_segments_of(partner), plan.segments)
         if segment_id == keys.DEFAULT:
-            response.delete_cookie(const.COOKIE)
+            response.set_cookie(const.COOKIE, "", max_age=0)
             return
         token = hash_sign(
             self.sudo().env,
