@@ -38,11 +38,15 @@ class PersonalizationDecide(Controller):
         slots = request.env["personalization.slot"].sudo().with_company(company)
         if lang:
             slots = slots.with_context(lang=lang)
-        partner, vouched, anonymous_id = self._identify(slots, company, data, credential)
+        partner, vouched, anonymous_id = self._identify(
+            slots, company, data, credential
+        )
         found = slots._find(company, request.env["website"], codes)
         segment_ids = None
         if partner:
-            segment_ids = slots.browse(s.id for s in found.values())._segments_of(partner)
+            segment_ids = slots.browse(s.id for s in found.values())._segments_of(
+                partner
+            )
         person = partner if vouched else partner.browse()
         values = self._read_traits(data)
         answer, rows = {}, []
@@ -53,7 +57,7 @@ class PersonalizationDecide(Controller):
                 answer[code] = reading.unknown_slot(code)
                 continue
             shown = slot._show(person, segment_ids, values=values)
-            answer[code] = self._answer(slots, shown)
+            answer[code] = self._answer(slots, shown, vouched)
             rows.append(
                 exposures._prepare_row(
                     slot._note(shown), "api", partner=person, anonymous_id=anonymous_id
@@ -95,14 +99,14 @@ class PersonalizationDecide(Controller):
         }
 
     @staticmethod
-    def _answer(slots, shown):
+    def _answer(slots, shown, vouched):
+        why = {"code": shown["code"]}
+        if vouched:
+            # The names of segments and variants are not for everybody's eyes.
+            why |= {"params": shown["params"], "text": slots._outcome_text(shown)}
         return {
             "variant": shown["variant"].id or None,
             "html": shown["html"],
             "experiment": None,
-            "why": {
-                "code": shown["code"],
-                "params": shown["params"],
-                "text": slots._outcome_text(shown),
-            },
+            "why": why,
         }

@@ -142,7 +142,13 @@ class PersonalizationExposure(models.Model):
         :param list rows: of :meth:`_prepare_row`
         """
         unique = {
-            (row["slot"], row["subject"], row["variant"], row["channel"], row["code"]): row
+            (
+                row["slot"],
+                row["subject"],
+                row["variant"],
+                row["channel"],
+                row["code"],
+            ): row
             for row in rows
         }
         if not unique:
@@ -167,7 +173,8 @@ class PersonalizationExposure(models.Model):
             for _key, row in sorted(unique.items(), key=lambda item: item[0])
         )
         with read_committed(self.env) as cr:
-            # What was deleted meanwhile is left out.
+            # What was deleted meanwhile is left out.  The name of the variant is
+            # kept as it is now; pages do not tell it.
             cr.execute(
                 SQL(
                     """
@@ -178,7 +185,10 @@ class PersonalizationExposure(models.Model):
                     )
                     SELECT s.id, s.company_id, w.id, a.id, v.variant, p.id,
                            v.anonymous_id, v.subject, v.variant = 0, v.channel, v.code,
-                           v.params, v.verdicts, v.failed, %(now)s::date, %(now)s,
+                           CASE WHEN n.id IS NULL THEN v.params
+                                ELSE v.params || jsonb_build_object('name', n.name)
+                           END,
+                           v.verdicts, v.failed, %(now)s::date, %(now)s,
                            %(now)s, 1
                       FROM (VALUES %(values)s) AS v (
                                slot, variant, website, partner, anonymous_id, subject,
@@ -186,6 +196,8 @@ class PersonalizationExposure(models.Model):
                            )
                       JOIN personalization_slot s ON s.id = v.slot
                       LEFT JOIN personalization_variant a ON a.id = v.variant
+                      LEFT JOIN personalization_variant n
+                        ON n.id = (v.params->>'variant')::integer
                       LEFT JOIN website w ON w.id = v.website
                       LEFT JOIN res_partner p ON p.id = v.partner
                      WHERE p.id IS NOT NULL OR v.partner IS NULL
@@ -210,11 +222,15 @@ class PersonalizationExposure(models.Model):
     def _gc_exposures(self):
         """Delete what is older than the settings say."""
         # sudo: a parameter of the addon, read by the vacuum.
-        days = self.env["ir.config_parameter"].sudo().get_param(
-            "crm_personalization.exposure_days"
+        days = (
+            self.env["ir.config_parameter"]
+            .sudo()
+            .get_param("crm_personalization.exposure_days")
         )
-        days = int(days) if (days or "").isdecimal() and int(days) else (
-            const.EXPOSURE_DAYS
+        days = (
+            int(days)
+            if (days or "").isdecimal() and int(days)
+            else (const.EXPOSURE_DAYS)
         )
         limit = fields.Date.context_today(self) - timedelta(days=days)
         old = self.search([("day", "<", limit)], order="day", limit=GC_LIMIT)

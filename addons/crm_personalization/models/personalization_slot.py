@@ -55,7 +55,6 @@ class PersonalizationSlot(models.Model):
     merge_fields = fields.Char(compute="_compute_merge_fields")
     exposure_count = fields.Integer(string="Shown", compute="_compute_exposures")
     default_share = fields.Float(
-        string="Default Share",
         compute="_compute_exposures",
         help="Part of the times at which the default content was shown.",
     )
@@ -209,9 +208,7 @@ class PersonalizationSlot(models.Model):
         )
         by_id = {variant.id: variant for variant in variants}
         chosen = by_id.get(decision.chosen, variants.browse())
-        params = {}
-        if chosen:
-            params = {"variant": chosen.id, "name": chosen.name}
+        params = {"variant": chosen.id} if chosen else {}
         if decision.segments:
             params["segments"] = list(decision.segments)
         return {
@@ -251,19 +248,17 @@ class PersonalizationSlot(models.Model):
                 person = partner.browse() if shared else partner
                 return {**decision, "html": self._render_for(variant, person, values)}
         except Exception as error:
-            _logger.warning(
+            _logger.exception(
                 "Slot %s (%s) shows its default content: variant %s failed",
                 self.code,
                 self.id,
                 variant.id,
-                exc_info=True,
             )
             return {
                 "variant": variant.browse(),
                 "code": "default_error",
                 "params": {
-                    "variant": variant.id,
-                    "name": variant.name or "",
+                    "variant": variant.id or 0,
                     "error": type(error).__name__,
                 },
                 "pending": False,
@@ -295,9 +290,7 @@ class PersonalizationSlot(models.Model):
                 self.env["personalization.variant"], self.env["res.partner"]
             )
         except Exception:
-            _logger.warning(
-                "The default content of slot %s fails too", self.id, exc_info=True
-            )
+            _logger.exception("The default content of slot %s fails too", self.id)
             return ""
 
     def _render_for(self, variant, partner, values=None):
@@ -334,7 +327,6 @@ class PersonalizationSlot(models.Model):
         :param dict decision: of :meth:`_decide`, or the ``code`` and ``params`` of one
         """
         params = self._readable(decision["params"])
-        params["variant"] = params.get("name", "")
         return str(self.env._(OUTCOMES[decision["code"]])) % params
 
     @api.model
@@ -353,9 +345,14 @@ class PersonalizationSlot(models.Model):
         if "at" in params:
             moment = fields.Datetime.to_datetime(params["at"].replace("T", " "))
             readable["at"] = format_datetime(self.env, moment)
-        if "by" in params:
-            variant = self.env["personalization.variant"].browse(params["by"])
-            readable["by"] = variant.exists().name or f"#{params['by']}"
+        variants = self.env["personalization.variant"]
+        for name in ("by", "variant"):
+            if name in params:
+                variant = variants.browse(params[name]).exists()
+                # The name as it was, where it was recorded.
+                readable[name] = (
+                    params.get("name") or variant.name or f"#{params[name]}"
+                )
         if "segments" in params:
             # sudo: who reads the reason may read the name of the segment in it.
             segments_sudo = self.env["omni.segment"].sudo().browse(params["segments"])

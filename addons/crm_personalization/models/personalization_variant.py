@@ -210,10 +210,9 @@ class PersonalizationVariant(models.Model):
             except Exception:
                 # A filter that worked when it was written: a field may be gone, a
                 # value of another kind.  The other variants go on.
-                _logger.warning(
+                _logger.exception(
                     "The audience of variant %s cannot be evaluated",
                     self.id,
-                    exc_info=True,
                 )
                 matches, broken = False, True
         return Candidate(

@@ -123,7 +123,9 @@ class Website(models.Model):
         """
         # sudo: as in the slot, whoever looks.
         segments_sudo = (
-            self.env["omni.segment"].sudo().browse(self._personalization_plan().segments)
+            self.env["omni.segment"]
+            .sudo()
+            .browse(self._personalization_plan().segments)
         )
         if not segments_sudo or not partner:
             return []
@@ -136,7 +138,9 @@ class Website(models.Model):
         :param partner: one ``res.partner``, of a visitor who has consented
         """
         plan = self._personalization_plan()
-        segment_id = keys.key_of(self._personalization_segments_of(partner), plan.segments)
+        segment_id = keys.key_of(
+            self._personalization_segments_of(partner), plan.segments
+        )
         if segment_id == keys.DEFAULT:
             response.set_cookie(const.COOKIE, "", max_age=0)
             return
@@ -193,7 +197,9 @@ class Website(models.Model):
         # sudo: the visitor's own record, only asked for its segments here.
         partner_sudo = user.partner_id.sudo()[: 0 if public else 1]
         if public:
-            segments = {self._personalization_cookie_segment(self._personalization_plan())}
+            segments = {
+                self._personalization_cookie_segment(self._personalization_plan())
+            }
         else:
             segments = None
         shown = slot_sudo._show(partner_sudo, segments, shared=True)

@@ -59,11 +59,14 @@ class PersonalizationCase(HttpCase):
             for segment in cls.segment_a | cls.segment_b
         )
         page = cls.env.ref("website.homepage_page")
-        cls.page = cls.env["website.page"].search(
-            [("url", "=", "/"), ("website_id", "in", (cls.website.id, False))],
-            order="website_id",
-            limit=1,
-        ) or page
+        cls.page = (
+            cls.env["website.page"].search(
+                [("url", "=", "/"), ("website_id", "in", (cls.website.id, False))],
+                order="website_id",
+                limit=1,
+            )
+            or page
+        )
         cls.page.view_id.arch = """
             <t t-name="website.homepage">
                 <t t-call="website.layout">

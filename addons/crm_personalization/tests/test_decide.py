@@ -78,6 +78,7 @@ class TestDecide(PersonalizationCase):
         # An anonymous id lends the segment, never a word.
         top = self._top(self.public, userId="u-1", anonymousId="a-1")
         self.assertEqual(top["html"], "<p>Hello you</p>")
+        self.assertEqual(top["why"], {"code": "variant_segment"})
         exposures = self.env["personalization.exposure"].search(
             [("slot_id", "=", self.slot.id)]
         )

@@ -38,7 +38,8 @@ class TestExposure(TransactionCase):
         visitors = ((self.partner, ""), (None, "anon"), (None, ""), (None, ""))
         found = self._record(*visitors)
         self.assertEqual(
-            set(found.mapped("subject")), {f"partner:{self.partner.id}", "anonymous:anon", ""}
+            set(found.mapped("subject")),
+            {f"partner:{self.partner.id}", "anonymous:anon", ""},
         )
         again = self._record(*visitors)
         self.assertEqual(found, again)
@@ -101,14 +102,14 @@ class TestExposure(TransactionCase):
                 else record.action_view_personalization_exposures()
             )
             shown = self.exposures.search(action["domain"])
-            self.assertEqual(
-                shown, expected or found.filtered("partner_id")
-            )
+            self.assertEqual(shown, expected or found.filtered("partner_id"))
 
     def test_rights(self):
         exposure = self._record((self.partner, ""))
         marketer = new_test_user(
-            self.env, "exposure_marketer", "crm_personalization.group_personalization_user"
+            self.env,
+            "exposure_marketer",
+            "crm_personalization.group_personalization_user",
         )
         stranger = new_test_user(self.env, "exposure_stranger", "base.group_user")
         self.assertTrue(exposure.with_user(marketer).reason)

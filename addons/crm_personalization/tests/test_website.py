@@ -1,3 +1,4 @@
+import json
 import random
 from datetime import timedelta
 from unittest.mock import patch
@@ -85,7 +86,9 @@ class TestWebsite(PersonalizationCase):
             good * 20,
             hash_sign(env, COOKIE_SCOPE, [other.id, segment], **week),
             hash_sign(env, "another.scope", [self.website.id, segment], **week),
-            hash_sign(env, COOKIE_SCOPE, [self.website.id, segment], expiration_hours=-1),
+            hash_sign(
+                env, COOKIE_SCOPE, [self.website.id, segment], expiration_hours=-1
+            ),
             hash_sign(env, COOKIE_SCOPE, [self.website.id, 0], **week),
             hash_sign(env, COOKIE_SCOPE, [self.website.id, "1"], **week),
             hash_sign(env, COOKIE_SCOPE, {"a": 1}, **week),
@@ -228,9 +231,7 @@ class TestWebsite(PersonalizationCase):
         self.assertIn(ONLY_A, html)
         self.assertNotIn("Hello", html.partition('id="wrap"')[2].partition("footer")[0])
         answer = self._ask("top", proof=self._proof(html)).json()["slots"]["top"]
-        self.assertEqual(
-            answer["html"], "<p>Hello Customer &lt;i&gt;A&lt;/i&gt;</p>"
-        )
+        self.assertEqual(answer["html"], "<p>Hello Customer &lt;i&gt;A&lt;/i&gt;</p>")
         exposure = self.env["personalization.exposure"].search(
             [("slot_id", "=", self.slot.id), ("channel", "=", "load")]
         )
@@ -256,7 +257,7 @@ class TestWebsite(PersonalizationCase):
                 "/personalization/v1/page", data=body, headers=headers, method="POST"
             ).status_code
 
-        many = '{"slots": [%s]}' % ", ".join(f'{{"code": "c{n}"}}' for n in range(51))
+        many = json.dumps({"slots": [{"code": f"c{n}"} for n in range(51)]})
         for body in ("", "x", "[]", "{}", '{"slots": "x"}', '{"slots": []}', many,
                      '{"slots": [1]}', '{"slots": [{"code": "a"}, {"code": "a"}]}',
                      '{"slots": [{"code": "\\u0000"}]}'):  # fmt: skip
