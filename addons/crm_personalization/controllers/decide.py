@@ -81,6 +81,9 @@ class PersonalizationDecide(Controller):
             partner = identities._personalization_partner(
                 company, "anonymous_id", anonymous_id
             )
+        if partner and partner._personalization_refuses(company):
+            # As a stranger, of whom nothing is kept.
+            return partner.browse(), vouched, ""
         return partner.with_company(company), vouched, anonymous_id
 
     @staticmethod

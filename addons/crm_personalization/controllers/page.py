@@ -31,14 +31,18 @@ class PersonalizationPage(Controller):
         lang = reading.read_lang(data.get("lang"))
         if lang:
             website = website.with_context(lang=lang)
-        partner = self._partner(website)
         consent = website._personalization_consent()
         anonymous_id = reading.read_id(data, "anonymousId") if consent else ""
+        partner = self._partner(website)
         known = partner or self._known_by(website, anonymous_id)
+        if known and known._personalization_refuses(website.sudo().company_id):
+            # As a stranger, of whom nothing is kept.
+            partner, known, anonymous_id = partner.browse(), known.browse(), ""
+        segment_ids = website._personalization_segments_of(known)
         answer, rows = {}, []
         exposures = request.env["personalization.exposure"]
         for code, entry in slots.items():
-            channel, shown = self._shown(website, code, entry, partner)
+            channel, shown = self._shown(website, code, entry, partner, segment_ids)
             if shown is None:
                 answer[code] = reading.unknown_slot(code)
                 continue
@@ -59,8 +63,10 @@ class PersonalizationPage(Controller):
             )
         exposures._record(rows)
         response = json_response({"slots": answer})
-        if known and consent:
-            website._personalization_set_cookie(response, known)
+        if not consent:
+            website._personalization_set_cookie(response, ())
+        elif known or request.session.uid:
+            website._personalization_set_cookie(response, segment_ids)
         return response
 
     @staticmethod
@@ -101,7 +107,7 @@ class PersonalizationPage(Controller):
         )
 
     @staticmethod
-    def _shown(website, code, entry, partner):
+    def _shown(website, code, entry, partner, segment_ids):
         """What the page shows in a slot, or should show.
 
         :return: ``(channel, shown)``; shown has ``html`` if the page needs it, and is
@@ -114,12 +120,13 @@ class PersonalizationPage(Controller):
         if slot is None:
             return "load", None
         if partner:
-            decided = slot._show(partner)
+            decided = slot._show(partner, segment_ids)
         else:
-            # A block in a text that the server did not fill.
-            plan = website._personalization_plan()
-            segment = website._personalization_cookie_segment(plan)
-            decided = slot._show(partner, {segment}, shared=True)
+            # A block that the server did not fill, in a text of a product or a blog.
+            segment = website._personalization_cookie_segment(
+                website._personalization_plan()
+            )
+            decided = slot._show(partner, {segment, *segment_ids}, shared=True)
         return "load", {
             **website._personalization_note(slot, decided),
             "html": decided["html"],

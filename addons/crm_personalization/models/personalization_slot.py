@@ -1,5 +1,6 @@
 import logging
 import re
+from contextlib import nullcontext
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, ValidationError
@@ -196,7 +197,8 @@ class PersonalizationSlot(models.Model):
             a variant for the person alone may come before the one that is shown
         """
         self.ensure_one()
-        variants = self.variant_ids.filtered("active")
+        # As they are, not filtered(): so they are read with those of the other slots.
+        variants = [variant for variant in self.variant_ids if variant.active]
         if segment_ids is None:
             segment_ids = self._segments_of(partner)
         decision = decide(
@@ -207,7 +209,7 @@ class PersonalizationSlot(models.Model):
             now or fields.Datetime.now(),
         )
         by_id = {variant.id: variant for variant in variants}
-        chosen = by_id.get(decision.chosen, variants.browse())
+        chosen = by_id.get(decision.chosen, self.env["personalization.variant"])
         params = {"variant": chosen.id} if chosen else {}
         if decision.segments:
             params["segments"] = list(decision.segments)
@@ -241,8 +243,13 @@ class PersonalizationSlot(models.Model):
         variant = self.env["personalization.variant"]
         decision = None
         try:
-            # An error of the database must not take the request's transaction along.
-            with self.env.cr.savepoint(flush=False):
+            # Filters run for a person: an error of the database in one must not take
+            # the request's transaction along.
+            with (
+                self.env.cr.savepoint(flush=False)
+                if partner and not shared
+                else nullcontext()
+            ):
                 decision = self._decide(partner, None, segment_ids, shared)
                 variant = decision["variant"]
                 person = partner.browse() if shared else partner

@@ -1,6 +1,8 @@
 import logging
 from ast import literal_eval
 
+import psycopg2
+
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.fields import Domain
@@ -207,6 +209,9 @@ class PersonalizationVariant(models.Model):
                 matches = domain.is_true() or (
                     not shared and bool(partner and partner.filtered_domain(domain))
                 )
+            except psycopg2.Error:
+                # The transaction is lost up to the caller's savepoint.
+                raise
             except Exception:
                 # A filter that worked when it was written: a field may be gone, a
                 # value of another kind.  The other variants go on.

@@ -19,6 +19,24 @@ class ResPartner(models.Model):
         for partner in self:
             partner.personalization_exposure_count = counts.get(partner._origin, 0)
 
+    def _personalization_refuses(self, company):
+        """Whether the customer has said no to personalised content on the website.
+
+        :param company: ``res.company`` that was told
+        """
+        self.ensure_one()
+        # sudo: a no counts, whoever reads.
+        consents_sudo = self.env["omni.consent"].sudo().with_company(company)
+        partner_sudo = self.sudo()
+        answered = any(
+            answer["purpose"] == "personalization"
+            and answer["channel"] in (None, "web")
+            for answer in consents_sudo._current(partner_sudo)
+        )
+        return answered and not consents_sudo.check(
+            partner_sudo, "personalization", "web"
+        )
+
     def action_view_personalization_exposures(self):
         """Open what this customer saw, and why."""
         self.ensure_one()

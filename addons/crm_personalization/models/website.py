@@ -116,33 +116,26 @@ class Website(models.Model):
     # --- VISITOR ---
 
     def _personalization_segments_of(self, partner):
-        """The segments with a key that a known visitor is in.
+        """The segments that the website's variants ask for and a customer is in.
 
-        :param partner: one ``res.partner``
-        :return: ids
+        :param partner: one ``res.partner``, or none
+        :return: frozenset of ids
         """
-        # sudo: as in the slot, whoever looks.
-        segments_sudo = (
-            self.env["omni.segment"]
-            .sudo()
-            .browse(self._personalization_plan().segments)
+        slots = self.env["personalization.slot"].sudo()
+        return slots.union(*self._personalization_slots().values())._segments_of(
+            partner
         )
-        if not segments_sudo or not partner:
-            return []
-        return segments_sudo._segments_of(partner.sudo()).ids
 
-    def _personalization_set_cookie(self, response, partner):
+    def _personalization_set_cookie(self, response, segment_ids):
         """Let a known visitor be recognised by segment when the session is over.
 
         :param response: ``odoo.http.Response``
-        :param partner: one ``res.partner``, of a visitor who has consented
+        :param segment_ids: of the visitor who has consented; none: forget
         """
-        plan = self._personalization_plan()
-        segment_id = keys.key_of(
-            self._personalization_segments_of(partner), plan.segments
-        )
+        segment_id = keys.key_of(segment_ids, self._personalization_plan().segments)
         if segment_id == keys.DEFAULT:
-            response.set_cookie(const.COOKIE, "", max_age=0)
+            if const.COOKIE in request.cookies:
+                response.set_cookie(const.COOKIE, "", max_age=0)
             return
         token = hash_sign(
             self.sudo().env,
@@ -177,6 +170,27 @@ class Website(models.Model):
         slots = slots_sudo.browse(ids.values())
         return dict(zip(ids, slots, strict=True))
 
+    def _personalization_visitor(self):
+        """Who sees the page, once a request.
+
+        :return: ``(partner, segment ids)``: a logged-in customer (superuser) or none
+        """
+        user = request.env.user
+        partners_sudo = self.env["res.partner"].sudo()
+        if user._is_public():
+            plan = self._personalization_plan()
+            return partners_sudo, {self._personalization_cookie_segment(plan)}
+        known = self.env.cr.cache.setdefault("crm_personalization_visitor", {})
+        if (user.id, self.id) not in known:
+            # sudo: the visitor's own record, asked for its segments only.
+            partner_sudo = user.partner_id.sudo()
+            if partner_sudo._personalization_refuses(self.sudo().company_id):
+                partner_sudo = partners_sudo
+            segments = self._personalization_segments_of(partner_sudo)
+            known[user.id, self.id] = partner_sudo.id, segments
+        partner_id, segments = known[user.id, self.id]
+        return partners_sudo.browse(partner_id or ()), segments
+
     def _personalization_block(self, code):
         """The content of a slot for the page that is being rendered.
 
@@ -185,23 +199,16 @@ class Website(models.Model):
         :param str code: code of the slot
         :return: Markup
         """
-        user = request.env.user
         slot_sudo = self._personalization_slots().get(code)
         if slot_sudo is None:
-            if not user.has_group("website.group_website_restricted_editor"):
+            if not request.env.user.has_group(
+                "website.group_website_restricted_editor"
+            ):
                 return Markup()
             return Markup('<div class="alert alert-warning" role="alert">%s</div>') % (
                 self.env._("There is no slot “%(code)s” for this website.", code=code)
             )
-        public = user._is_public()
-        # sudo: the visitor's own record, only asked for its segments here.
-        partner_sudo = user.partner_id.sudo()[: 0 if public else 1]
-        if public:
-            segments = {
-                self._personalization_cookie_segment(self._personalization_plan())
-            }
-        else:
-            segments = None
+        partner_sudo, segments = self._personalization_visitor()
         shown = slot_sudo._show(partner_sudo, segments, shared=True)
         return Markup(
             '<div class="o_personalization_content%s" data-proof="%s">%s</div>'

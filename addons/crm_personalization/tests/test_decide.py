@@ -85,6 +85,22 @@ class TestDecide(PersonalizationCase):
         self.assertFalse(exposures.partner_id)
         self.assertEqual(top["variant"], self.by_name.id)
 
+    def test_a_no_makes_a_stranger(self):
+        self.env["omni.consent"].create(
+            {
+                "partner_id": self.user_a.partner_id.id,
+                "purpose": "personalization",
+                "state": "denied",
+            }
+        )
+        for key in (self.secret, self.public):
+            top = self._top(key, userId="u-1", anonymousId="a-1")
+            self.assertEqual(top["html"], "<p>For everybody</p>")
+        exposures = self.env["personalization.exposure"].search(
+            [("slot_id", "=", self.slot.id)]
+        )
+        self.assertEqual(exposures.mapped("subject"), [""])
+
     def test_unknown_and_wrong_ids(self):
         for user_id in ("nobody", "", None, 7, "x" * 5000, "\0", "\ud800"):
             with self.subTest(user_id=str(user_id)[:10].encode(errors="replace")):

@@ -243,6 +243,79 @@ class TestWebsite(PersonalizationCase):
             slots = self._ask("top", proof=proof).json()["slots"]
             self.assertNotIn("Customer", slots.get("top", {}).get("html", ""))
 
+    def _answer(self, state, channel=False):
+        self.env["omni.consent"].create(
+            {
+                "partner_id": self.user_a.partner_id.id,
+                "purpose": "personalization",
+                "channel": channel,
+                "state": state,
+            }
+        )
+
+    def test_who_says_no_is_a_stranger(self):
+        self._answer("denied", "email")
+        self.assertTrue(self._segment_cookie(self.user_a))
+        self._answer("denied", "web")
+        self.authenticate(self.user_a.login, PASSWORD)
+        html = self._home()
+        self.assertEqual(self._texts(html), {DEFAULT})
+        self._ask("top", proof=self._proof(html))
+        self.assertNotIn(const.COOKIE, self.opener.cookies)
+        last = self.env["personalization.exposure"].search(
+            [("slot_id", "=", self.slot.id)], limit=1
+        )
+        self.assertEqual(last.subject, "")
+        self._answer("granted", "web")
+        self.assertEqual(self._texts(self._home()), {ONLY_A})
+
+    def test_an_identified_browser_gets_the_segment_and_no_word(self):
+        self.variant_a.content = f"<p>{ONLY_A}: {{{{ object.name ||| you }}}}</p>"
+        self.env["omni.identity"].create(
+            {
+                "partner_id": self.user_a.partner_id.id,
+                "kind": "anonymous_id",
+                "value": "browser-1",
+                "scope": "source:1",
+            }
+        )
+        proof = self._proof(self._home())
+        for anonymous_id in ("browser-2", None, {"a": 1}, ""):
+            self._ask("top", proof=proof, anonymousId=anonymous_id)
+            self.assertNotIn(const.COOKIE, self.opener.cookies)
+        self._ask("top", proof=proof, anonymousId="browser-1")
+        self.assertIn(f"{ONLY_A}: you", self._home())
+        exposures = self.env["personalization.exposure"].search(
+            [("slot_id", "=", self.slot.id)]
+        )
+        self.assertEqual(exposures.partner_id, self.user_a.partner_id)
+        self.assertEqual(
+            set(exposures.mapped("subject")),
+            {f"partner:{self.user_a.partner_id.id}", "anonymous:browser-2", ""},
+        )
+
+    def test_a_block_outside_of_templates(self):
+        """A slot in a text: filled after load, also for a stranger."""
+        self.assertIn(DEFAULT, self._ask("top").json()["slots"]["top"]["html"])
+        cookie = self._segment_cookie(self.user_b)
+        self.opener.cookies[const.COOKIE] = cookie
+        self.assertIn(ONLY_B, self._ask("top").json()["slots"]["top"]["html"])
+
+    def test_the_requests_cost_the_same_for_many_slots(self):
+        def count(codes):
+            self._ask(*codes)
+            before = self.env.cr.sql_log_count
+            self._ask(*codes)
+            return self.env.cr.sql_log_count - before
+
+        codes = [f"slot-{n}" for n in range(10)]
+        for code in codes:
+            self.slot.copy({"code": code})
+        self.authenticate(self.user_a.login, PASSWORD)
+        one = count(codes[:1])
+        # Two more for the savepoint of each further slot.
+        self.assertLessEqual(count(codes), one + 2 * 9 + 1)
+
     def test_several_slots_one_request(self):
         self.slot.copy({"code": "second", "default_content": "<p>Second</p>"})
         self.authenticate(self.user_b.login, PASSWORD)

@@ -37,6 +37,8 @@ export class PersonalizationSlots extends Interaction {
                 body: JSON.stringify({
                     slots: [...slots.values()],
                     lang: document.documentElement.lang,
+                    // The tracking script's, if it runs here and the visitor agreed.
+                    anonymousId: window.behavior?.anonymousId?.(),
                 }),
             });
             return response.ok ? (await response.json()).slots : {};
