@@ -63,8 +63,9 @@ def read_lang(value):
 
 def unknown_slot(code):
     """What an answer says in the place of a slot that there is not."""
-    message = str(request.env._(ERRORS["unknown_slot"])) % {"code": code}
-    return {"error": {"code": "unknown_slot", "message": message}}
+    message = ERRORS["unknown_slot"]
+    text = str(request.env._(message)) % {"code": code}
+    return {"error": {"code": "unknown_slot", "message": text}}
 
 
 def _is_text(value):

@@ -54,6 +54,7 @@ class PersonalizationSlot(models.Model):
     )
     variant_count = fields.Integer(compute="_compute_variant_count")
     merge_fields = fields.Char(compute="_compute_merge_fields")
+    template_code = fields.Char(string="In a Template", compute="_compute_template_code")
     exposure_count = fields.Integer(string="Shown", compute="_compute_exposures")
     default_share = fields.Float(
         compute="_compute_exposures",
@@ -80,6 +81,11 @@ class PersonalizationSlot(models.Model):
         )
         for slot in self:
             slot.variant_count = counts.get(slot._origin, 0)
+
+    @api.depends("code")
+    def _compute_template_code(self):
+        for slot in self:
+            slot.template_code = f'<div data-personalization-slot="{slot.code or ""}"/>'
 
     def _compute_exposures(self):
         groups = self.env["personalization.exposure"]._read_group(
@@ -334,7 +340,8 @@ class PersonalizationSlot(models.Model):
         :param dict decision: of :meth:`_decide`, or the ``code`` and ``params`` of one
         """
         params = self._readable(decision["params"])
-        return str(self.env._(OUTCOMES[decision["code"]])) % params
+        outcome = OUTCOMES[decision["code"]]
+        return str(self.env._(outcome)) % params
 
     @api.model
     def _verdict_text(self, verdict):
@@ -343,7 +350,8 @@ class PersonalizationSlot(models.Model):
         :param dict verdict: of :meth:`_decide`
         """
         params = self._readable(verdict["params"])
-        return str(self.env._(VERDICTS[verdict["code"]])) % params
+        reason = VERDICTS[verdict["code"]]
+        return str(self.env._(reason)) % params
 
     @api.model
     def _readable(self, params):
