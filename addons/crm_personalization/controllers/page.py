@@ -33,7 +33,8 @@ class PersonalizationPage(Controller):
             website = website.with_context(lang=lang)
         consent = website._personalization_consent()
         anonymous_id = reading.read_id(data, "anonymousId") if consent else ""
-        partner = self._partner(website)
+        user = self._user(website)
+        partner = user.partner_id.with_company(website.sudo().company_id)
         known = partner or self._known_by(website, anonymous_id)
         if known and known._personalization_refuses(website.sudo().company_id):
             # As a stranger, of whom nothing is kept.
@@ -61,11 +62,13 @@ class PersonalizationPage(Controller):
                     anonymous_id,
                 )
             )
-        exposures._record(rows)
+        if not (user and user._is_internal()):
+            # The staff looks at its own pages.
+            exposures._record(rows)
         response = json_response({"slots": answer})
         if not consent:
             website._personalization_set_cookie(response, ())
-        elif known or request.session.uid:
+        elif known or user:
             website._personalization_set_cookie(response, segment_ids)
         return response
 
@@ -85,14 +88,17 @@ class PersonalizationPage(Controller):
             raise GuardError(403, "forbidden")
 
     @staticmethod
-    def _partner(website):
-        """Who is logged in: the guard runs as nobody, the session was verified."""
+    def _user(website):
+        """Who is logged in: the guard runs as nobody, the session was verified.
+
+        :return: ``res.users`` (superuser), empty for a public visitor
+        """
         # sudo: the visitor's own record.
         users_sudo = website.sudo().env["res.users"]
         user_sudo = users_sudo.browse(request.session.uid or ()).exists()
         if not user_sudo or user_sudo._is_public():
-            return users_sudo.partner_id
-        return user_sudo.partner_id.with_company(website.company_id)
+            return users_sudo
+        return user_sudo
 
     @staticmethod
     def _known_by(website, anonymous_id):

@@ -54,7 +54,9 @@ class PersonalizationSlot(models.Model):
     )
     variant_count = fields.Integer(compute="_compute_variant_count")
     merge_fields = fields.Char(compute="_compute_merge_fields")
-    template_code = fields.Char(string="In a Template", compute="_compute_template_code")
+    template_code = fields.Char(
+        string="In a Template", compute="_compute_template_code"
+    )
     exposure_count = fields.Integer(string="Shown", compute="_compute_exposures")
     default_share = fields.Float(
         compute="_compute_exposures",

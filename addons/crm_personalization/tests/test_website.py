@@ -423,6 +423,30 @@ class TestWebsite(PersonalizationCase):
             )
         )
 
+    def test_the_staff_is_not_counted(self):
+        self.authenticate("admin", "admin")
+        self._ask("top", proof=self._proof(self._home()))
+        self.assertFalse(
+            self.env["personalization.exposure"].search(
+                [("slot_id", "=", self.slot.id)]
+            )
+        )
+
+    def test_the_block_of_the_editor(self):
+        self.authenticate("admin", "admin")
+        html = self.make_jsonrpc_request(
+            "/web/dataset/call_kw",
+            {
+                "model": "ir.ui.view",
+                "method": "render_public_asset",
+                "args": ["website.snippets"],
+                "kwargs": {},
+            },
+        )
+        self.assertIn("s_personalized_content", html)
+        # In the editor's list it stands for any slot.
+        self.assertIn("the slot that is for them", html)
+
     def test_unknown_slot_in_a_page(self):
         self.slot.active = False
         self.env.flush_all()
