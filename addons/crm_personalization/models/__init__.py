@@ -1,6 +1,14 @@
 from . import (
+    governance_erasure,
     governance_lineage,
     governance_metrics,
+    ir_qweb,
+    omni_identity,
+    personalization_exposure,
     personalization_slot,
     personalization_variant,
+    res_config_settings,
+    res_partner,
+    website,
+    website_page,
 )

@@ -1,4 +1,5 @@
 from odoo import api, models
+from odoo.exceptions import ValidationError
 
 from odoo.addons.crm_data_governance.tools.lineage import Edge
 
@@ -10,22 +11,36 @@ class GovernanceLineage(models.AbstractModel):
 
     @api.model
     def _lineage_edges(self):
-        """What of the customer decides on a slot (audience), and what is in it."""
+        """What decides on a variant (segments, fields of the customer), what is in it,
+        and in which slot it shows."""
         yield from super()._lineage_edges()
         for slot in self.env["personalization.slot"].search([("active", "=", True)]):
             node = f"slot:{slot.company_id.id}/{slot.code}"
-            contents = [slot.default_content, *slot.variant_ids.mapped("content")]
-            shown = {
-                path.split(".")[0]
-                for content in contents
-                for path in merge.used_fields(content)
-            }
-            asked = {
-                condition.field_expr.split(".")[0]
-                for variant in slot.variant_ids
-                for condition in variant._audience_domain().iter_conditions()
-            }
-            for field in sorted(shown):
-                yield Edge(f"res.partner.{field}", node, "merge", True)
-            for field in sorted(asked):
-                yield Edge(f"res.partner.{field}", node, "audience", False)
+            yield from self._merge_edges(slot.default_content, node)
+            for variant in slot.variant_ids:
+                source = f"variant:{variant.id}"
+                yield Edge(source, node, "variant", True)
+                yield from self._merge_edges(variant.content, source)
+                for segment in variant.segment_ids:
+                    yield Edge(
+                        f"segment:{segment.company_id.id or 0}/{segment.code}",
+                        source,
+                        "audience",
+                        False,
+                    )
+                for field in self._asked_fields(variant):
+                    yield Edge(f"res.partner.{field}", source, "audience", False)
+
+    @api.model
+    def _merge_edges(self, content, target):
+        for path in merge.used_fields(content):
+            yield Edge(f"res.partner.{path.split('.')[0]}", target, "merge", True)
+
+    @api.model
+    def _asked_fields(self, variant):
+        try:
+            domain = variant._audience_domain()
+        except ValidationError:
+            # Broken since it was written: it decides nothing any more.
+            return []
+        return sorted({c.field_expr.split(".")[0] for c in domain.iter_conditions()})

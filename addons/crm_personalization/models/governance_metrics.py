@@ -1,4 +1,6 @@
-from prometheus_client.core import GaugeMetricFamily
+from collections import Counter
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from odoo import api, fields, models
 
@@ -33,3 +35,36 @@ class GovernanceMetrics(models.AbstractModel):
             ):
                 family.add_metric((str(company.id), state), count)
         yield family
+        yield from self._exposure_families()
+
+    @api.model
+    def _exposure_families(self):
+        """Decisions by slot and what was shown; the share of ``variant="default"`` is
+        the default share.  Exposures that were vacuumed make a counter fall, which
+        Prometheus reads as a restart."""
+        decisions = CounterMetricFamily(
+            "crm_personalization_decisions",
+            "Contents shown by slot, variant and channel",
+            labels=("company", "slot", "variant", "channel"),
+        )
+        errors = CounterMetricFamily(
+            "crm_personalization_errors",
+            "Contents shown while a content or an audience of the slot failed",
+            labels=("company", "slot"),
+        )
+        shown, failed = Counter(), Counter()
+        # Slots of several websites may share a code.
+        for slot, ref, channel, is_failed, count in self.env[
+            "personalization.exposure"
+        ]._read_group(
+            [],
+            ["slot_id", "variant_ref", "channel", "failed"],
+            ["count:sum"],
+        ):
+            labels = (str(slot.company_id.id), slot.code)
+            shown[(*labels, str(ref) if ref else "default", channel)] += count
+            failed[labels] += count if is_failed else 0
+        for family, counts in ((decisions, shown), (errors, failed)):
+            for labels, count in sorted(counts.items()):
+                family.add_metric(labels, count)
+            yield family

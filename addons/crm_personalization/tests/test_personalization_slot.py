@@ -8,7 +8,7 @@ from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import Form, TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from ..messages import MERGE_PROBLEMS, OUTCOMES, VERDICTS
+from ..messages import ERRORS, MERGE_PROBLEMS, OUTCOMES, VERDICTS
 
 NOW = datetime(2026, 3, 2, 9, 0)
 
@@ -204,7 +204,7 @@ class TestPersonalizationSlot(TransactionCase):
     def test_each_code_has_words(self):
         params = {
             "at": "x", "by": "x", "variant": "x", "field": "x", "known": "x",
-            "attribute": "x",
+            "attribute": "x", "segments": "x", "error": "x", "code": "x", "limit": 1,
         }  # fmt: skip
         for lang in ("en_US", "zh_CN"):
             env = self.env(context={"lang": lang})
@@ -212,6 +212,7 @@ class TestPersonalizationSlot(TransactionCase):
                 *VERDICTS.values(),
                 *OUTCOMES.values(),
                 *MERGE_PROBLEMS.values(),
+                *ERRORS.values(),
             ):
                 self.assertTrue(str(env._(message)) % params)
 
@@ -263,14 +264,31 @@ class TestPersonalizationSlot(TransactionCase):
                 record.with_user(self.manager).read(["name"])
 
     def test_lineage(self):
+        segment = self.env["omni.segment"].create(
+            {"name": "Loyal", "code": "loyal-test"}
+        )
+        self.companies.segment_ids = segment
         edges = set(self.env["governance.lineage"]._lineage_edges())
-        node = f"slot:{self.slot.company_id.id}/banner-test"
+        slot = f"slot:{self.slot.company_id.id}/banner-test"
+        variant = f"variant:{self.companies.id}"
         self.assertEqual(
-            {(e.source, e.kind, e.direct) for e in edges if e.target == node},
             {
-                ("res.partner.name", "merge", True),
-                ("res.partner.city", "merge", True),
-                ("res.partner.is_company", "audience", False),
+                (e.source, e.target, e.kind, e.direct)
+                for e in edges
+                if e.target in (slot, variant)
+            },
+            {
+                ("res.partner.name", variant, "merge", True),
+                ("res.partner.city", variant, "merge", True),
+                ("res.partner.is_company", variant, "audience", False),
+                (
+                    f"segment:{segment.company_id.id}/loyal-test",
+                    variant,
+                    "audience",
+                    False,
+                ),
+                (variant, slot, "variant", True),
+                (f"variant:{self.everybody.id}", slot, "variant", True),
             },
         )
 
@@ -309,4 +327,6 @@ class TestPersonalizationSlot(TransactionCase):
                 for n in range(100)
             ]
         )
+        # The new ones have emptied the caches of the registry.
+        queries()
         self.assertLessEqual(queries(), few + 1)

@@ -1,3 +1,3 @@
 """Pure parts of crm_personalization: no Odoo import."""
 
-from . import decision, merge
+from . import decision, keys, merge

@@ -12,20 +12,26 @@ class Candidate:
     :ivar priority: the smaller, the sooner; equal ones go by ``key``
     :ivar starts: first moment it may show (UTC, inclusive), or None
     :ivar ends: first moment it no longer shows (UTC, exclusive), or None
-    :ivar matches: whether the person is in the audience
+    :ivar matches: whether the person is in the audience; None when only a decision
+        for the person alone can tell, not one for a page that is shared
+    :ivar segments: the segments by which the person is in the audience
+    :ivar broken: the audience cannot be evaluated
     """
 
     key: int
     priority: int
     starts: datetime | None
     ends: datetime | None
-    matches: bool
+    matches: bool | None
+    segments: tuple = ()
+    broken: bool = False
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What happened to one candidate: ``code`` is ``chosen``, ``not_started``,
-    ``ended``, ``audience`` or ``outranked``; ``params`` is JSON."""
+    """What happened to one candidate: ``code`` is ``chosen``, ``chosen_segment``,
+    ``not_started``, ``ended``, ``broken``, ``audience``, ``later`` or ``outranked``;
+    ``params`` is JSON."""
 
     key: int
     code: str
@@ -35,11 +41,15 @@ class Verdict:
 @dataclass(frozen=True)
 class Decision:
     """The outcome: ``chosen`` is a key, or None for the default content;
-    ``code`` is ``variant``, ``default_empty`` or ``default_none_fits``."""
+    ``code`` is ``variant``, ``variant_segment``, ``default_empty`` or
+    ``default_none_fits``; ``pending``: a variant that comes sooner may fit the
+    person."""
 
     chosen: int | None
     code: str
     verdicts: tuple
+    segments: tuple = ()
+    pending: bool = False
 
 
 def decide(candidates, now):
@@ -50,24 +60,43 @@ def decide(candidates, now):
     :return: :class:`Decision`, verdicts in the order of priority
     """
     chosen = None
+    pending = False
     verdicts = []
     for candidate in sorted(candidates, key=lambda c: (c.priority, c.key)):
-        if candidate.starts and now < candidate.starts:
-            code, params = "not_started", {"at": candidate.starts.isoformat()}
-        elif candidate.ends and now >= candidate.ends:
-            code, params = "ended", {"at": candidate.ends.isoformat()}
-        elif not candidate.matches:
-            code, params = "audience", {}
-        elif chosen is not None:
-            code, params = "outranked", {"by": chosen}
-        else:
-            chosen = candidate.key
-            code, params = "chosen", {}
+        code, params = _verdict(candidate, now, chosen)
+        if code in ("chosen", "chosen_segment"):
+            chosen = candidate
+        pending = pending or code == "later"
         verdicts.append(Verdict(candidate.key, code, params))
     if chosen is not None:
-        outcome = "variant"
+        outcome = "variant_segment" if chosen.segments else "variant"
     elif verdicts:
         outcome = "default_none_fits"
     else:
         outcome = "default_empty"
-    return Decision(chosen, outcome, tuple(verdicts))
+    return Decision(
+        chosen=chosen.key if chosen else None,
+        code=outcome,
+        verdicts=tuple(verdicts),
+        segments=chosen.segments if chosen else (),
+        pending=pending,
+    )
+
+
+def _verdict(candidate, now, chosen):
+    """:return: (code, params) of one candidate; ``chosen`` comes before it"""
+    if candidate.starts and now < candidate.starts:
+        return "not_started", {"at": candidate.starts.isoformat()}
+    if candidate.ends and now >= candidate.ends:
+        return "ended", {"at": candidate.ends.isoformat()}
+    if candidate.broken:
+        return "broken", {}
+    if candidate.matches is not None and not candidate.matches:
+        return "audience", {}
+    if chosen is not None:
+        return "outranked", {"by": chosen.key}
+    if candidate.matches is None:
+        return "later", {}
+    if candidate.segments:
+        return "chosen_segment", {"segments": list(candidate.segments)}
+    return "chosen", {}

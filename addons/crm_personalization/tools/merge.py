@@ -21,6 +21,16 @@ FIELDS = {
     "object.user_id.name": "user_id.name",
 }
 
+#: Traits (their usual names) of somebody who is no customer yet, and what they fill.
+TRAITS = {
+    "name": "name",
+    "company": "commercial_company_name",
+    "title": "function",
+    "city": "city",
+    "state": "state_id.name",
+    "country": "country_id.name",
+}
+
 PLACEHOLDER = re.compile(r"\{\{(.+?)(?:\|\|\|\s*(.*?))?\s*\}\}", re.DOTALL)
 _ENCODED = re.compile(r"\{\{|%7B%7B", re.IGNORECASE)
 _OPAQUE = ("script", "style")

@@ -28,6 +28,9 @@ class PersonalizationSlotPreview(models.TransientModel):
         precompute=True,
     )
     variant_id = fields.Many2one("personalization.variant", compute="_compute_result")
+    segment_ids = fields.Many2many(
+        "omni.segment", string="Segments", compute="_compute_result"
+    )
     outcome = fields.Char(string="Why", compute="_compute_result")
     verdicts = fields.Html(string="Each Variant", compute="_compute_result")
     content = fields.Html(compute="_compute_result")
@@ -54,16 +57,19 @@ class PersonalizationSlotPreview(models.TransientModel):
                 preview.update(
                     {
                         "variant_id": False,
+                        "segment_ids": False,
                         "outcome": False,
                         "verdicts": False,
                         "content": False,
                     }
                 )
                 continue
-            decision = slot._decide(preview.partner_id, preview.moment)
+            segment_ids = slot._segments_of(preview.partner_id)
+            decision = slot._decide(preview.partner_id, preview.moment, segment_ids)
             # The reasons are for the reader, the content is for the customer.
             shown = slot.with_context(lang=preview.lang)
             preview.variant_id = decision["variant"]
+            preview.segment_ids = [fields.Command.set(sorted(segment_ids))]
             preview.outcome = slot._outcome_text(decision)
             preview.verdicts = Markup("<ul>%s</ul>") % Markup().join(
                 Markup("<li><b>%s</b> %s</li>")

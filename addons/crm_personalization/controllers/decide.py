@@ -1,0 +1,115 @@
+from odoo.http import Controller, request
+from odoo.tools import LazyTranslate
+
+from odoo.addons.crm_data_governance.endpoint import guarded
+
+from .. import const
+from ..tools import merge
+from . import reading
+
+_lt = LazyTranslate(__name__)
+
+
+class PersonalizationDecide(Controller):
+    @guarded(
+        "/personalization/v1/decide",
+        code="personalization.decide",
+        title=_lt("Decide what to show in slots"),
+        methods=["POST"],
+        auth="credential",
+        scope=const.SCOPE,
+        max_bytes=64 * 2**10,
+    )
+    def decide(self):
+        """Decide on several slots for one visitor of a page outside.
+
+        Who asks decides what it may know: a secret key is a server of the company,
+        which vouches for the ids it sends.  A public key stands in a page that anybody
+        reads, so its ``userId`` says nothing, and its ``anonymousId`` lends the
+        segments of the customer, never a word of it.
+        """
+        data = reading.read_json()
+        codes = reading.read_slots(data, lambda entry: entry)
+        credential = request.guard.credential
+        company = credential.company_id or request.env.company
+        context = data.get("context") if isinstance(data.get("context"), dict) else {}
+        lang = reading.read_lang(context.get("locale"))
+        # sudo: what is published, by the rights of the credential.
+        slots = request.env["personalization.slot"].sudo().with_company(company)
+        if lang:
+            slots = slots.with_context(lang=lang)
+        partner, vouched, anonymous_id = self._identify(
+            slots, company, data, credential
+        )
+        found = slots._find(company, request.env["website"], codes)
+        segment_ids = None
+        if partner:
+            segment_ids = slots.browse(s.id for s in found.values())._segments_of(
+                partner
+            )
+        person = partner if vouched else partner.browse()
+        values = self._read_traits(data)
+        answer, rows = {}, []
+        exposures = request.env["personalization.exposure"]
+        for code in codes:
+            slot = found.get(code)
+            if slot is None:
+                answer[code] = reading.unknown_slot(code)
+                continue
+            shown = slot._show(person, segment_ids, values=values)
+            answer[code] = self._answer(slots, shown, vouched)
+            rows.append(
+                exposures._prepare_row(
+                    slot._note(shown), "api", partner=person, anonymous_id=anonymous_id
+                )
+            )
+        exposures._record(rows)
+        return {"slots": answer}
+
+    @staticmethod
+    def _identify(slots, company, data, credential):
+        """:return: ``(partner, vouched for, anonymous id to record)``"""
+        identities = slots.env["omni.identity"]
+        vouched = credential.kind == "secret"
+        anonymous_id = reading.read_id(data, "anonymousId")
+        partner = slots.env["res.partner"]
+        if vouched:
+            partner = identities._personalization_partner(
+                company, "user_id", reading.read_id(data, "userId")
+            )
+        if not partner:
+            partner = identities._personalization_partner(
+                company, "anonymous_id", anonymous_id
+            )
+        if partner and partner._personalization_refuses(company):
+            # As a stranger, of whom nothing is kept.
+            return partner.browse(), vouched, ""
+        return partner.with_company(company), vouched, anonymous_id
+
+    @staticmethod
+    def _read_traits(data):
+        """Texts for the merge fields of a visitor who is no customer yet.
+
+        :return: path → text; always text in the content, whatever it contains
+        """
+        traits = data.get("traits")
+        if not isinstance(traits, dict):
+            return {}
+        return {
+            path: traits[name]
+            for name, path in merge.TRAITS.items()
+            if isinstance(traits.get(name), str)
+        }
+
+    @staticmethod
+    def _answer(slots, shown, vouched):
+        why = {"code": shown["code"]}
+        if vouched:
+            # The names of segments and variants are not for everybody's eyes.
+            why |= {"params": shown["params"], "text": slots._outcome_text(shown)}
+        return {
+            "variant": shown["variant"].id or None,
+            "html": shown["html"],
+            "experiment": None,
+            "why": why,
+        }

@@ -1,0 +1,35 @@
+from odoo import api, models
+from odoo.fields import Domain
+
+
+class GovernanceErasure(models.AbstractModel):
+    _inherit = "governance.erasure"
+
+    @api.model
+    def _erase_person(self, partner, identities):
+        """Erase what a person was shown."""
+        # Asked first: the layers below forget under which ids the person was known.
+        anonymous_ids = {value for kind, value in identities if kind == "anonymous_id"}
+        anonymous_ids |= {
+            identity.value
+            for identity in partner.omni_identity_ids
+            if identity.kind == "anonymous_id"
+        }
+        result = super()._erase_person(partner, identities)
+        exposures = self.env["personalization.exposure"].search(
+            Domain("partner_id", "child_of", partner.id)
+            | Domain("anonymous_id", "in", list(anonymous_ids))
+        )
+        count = len(exposures)
+        exposures.unlink()
+        if not count:
+            return result
+        return [
+            *result,
+            {
+                "model": "personalization.exposure",
+                "count": count,
+                "action": "erased",
+                "reason": "request",
+            },
+        ]

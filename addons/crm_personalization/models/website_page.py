@@ -1,0 +1,13 @@
+from odoo import api, models
+
+
+class WebsitePage(models.Model):
+    _inherit = "website.page"
+
+    @api.model
+    def _get_cache_key(self, request):
+        """A page is cached once for each segment of its website."""
+        return (
+            *super()._get_cache_key(request),
+            *request.website._personalization_page_key(),
+        )
