@@ -3,12 +3,14 @@ from lxml import etree
 from odoo import api, models
 from odoo.exceptions import AccessError
 from odoo.fields import Domain, parse_field_expr
+from odoo.tools import SQL, Query
 
-from ..field_rules import is_trusted, rules_of
+from ..field_rules import is_trusted, rules_of, trusted
 from ..tools.masks import is_masked, mask_value
 from ..tools.protected_views import protect_view
 
 NO_RULES = {}
+SUB_DOMAIN_OPERATORS = frozenset({"any", "not any", "any!", "not any!"})
 
 
 class Base(models.AbstractModel):
@@ -152,22 +154,37 @@ class Base(models.AbstractModel):
     @api.model
     def _search(self, domain, offset=0, limit=None, order=None, **kwargs):
         # Before the domain is rewritten: a search method or a related path would
-        # lead around the check.  Sub-domains come here again.
-        if self._field_rules():
+        # lead around the check.
+        if not self.env.su and rules_of(self.env) and not is_trusted(self.env):
             domain = Domain(domain)
-            conditions = [*domain.iter_conditions()]
-            for condition in conditions:
-                self._check_open(condition.field_expr)
-            if any(self._has_search_method(one.field_expr) for one in conditions):
-                # What its search method looks at.
-                for condition in domain.optimize_full(self).iter_conditions():
-                    self._check_open(condition.field_expr)
+            if self._check_domain_open(domain):
+                # What the search methods look at.
+                self._check_domain_open(domain.optimize_full(self))
         return super()._search(domain, offset, limit, order, **kwargs)
 
     @api.model
-    def _has_search_method(self, field_expr):
-        field = self._fields.get(field_expr)
-        return field is not None and bool(field.search) and not field.related
+    def _check_domain_open(self, domain):
+        """The person may search by all fields of the domain, on the models that it
+        leads to as well.
+
+        :return: whether a search method takes part
+        """
+        searched = False
+        for condition in domain.iter_conditions():
+            model = self
+            for name in condition.field_expr.split("."):
+                model._check_open(name)
+                field = model._fields.get(name)
+                if field is None:
+                    break
+                searched |= bool(field.search) and not field.related
+                if field.comodel_name:
+                    model = self.env[field.comodel_name]
+            if condition.operator in SUB_DOMAIN_OPERATORS and not isinstance(
+                condition.value, (Query, SQL)
+            ):
+                searched |= model._check_domain_open(Domain(condition.value))
+        return searched
 
     @api.model
     def _search_display_name(self, operator, value):
@@ -192,7 +209,20 @@ class Base(models.AbstractModel):
             self._check_open(parse_field_expr(field_expr)[0])
         return super()._field_to_sql(alias, field_expr, query)
 
+    def _read_group_groupby(self, alias, groupby_spec, query):
+        # Links of many records are grouped without asking for the field.
+        if self._field_rules():
+            self._check_open(groupby_spec)
+        return super()._read_group_groupby(alias, groupby_spec, query)
+
     # --- READ ---
+
+    def _fetch_query(self, query, fields):
+        if not self._field_rules():
+            return super()._fetch_query(query, fields)
+        with trusted(self.env):
+            # Into the cache, which all environments share: masks are put on later.
+            return super()._fetch_query(query, fields)
 
     def read(self, fields=None, load="_classic_read"):
         for name in fields or ():
@@ -239,7 +269,11 @@ class Base(models.AbstractModel):
 
     @api.model
     def fields_get(self, allfields=None, attributes=None):
-        result = super().fields_get(allfields, attributes)
+        if not self._field_rules():
+            return super().fields_get(allfields, attributes)
+        with trusted(self.env):
+            # Whether a field could be sorted is found out by trying.
+            result = super().fields_get(allfields, attributes)
         for name in self._closed_fields():
             if name in result:
                 self._close_description(result[name])

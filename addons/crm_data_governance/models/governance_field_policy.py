@@ -16,6 +16,11 @@ NEVER = frozenset(
 SEARCH_ONLY_TYPES = frozenset({"char", "text"})
 
 
+def words(name):
+    """:return: set of the words of a field's name"""
+    return set(name.split("_"))
+
+
 class GovernanceFieldPolicy(models.Model):
     _name = "governance.field.policy"
     _description = "Field Policy"
@@ -337,21 +342,34 @@ class GovernanceFieldPolicy(models.Model):
                 if self._is_copy(source, field)
             ]
             if source.type in SEARCH_ONLY_TYPES:
-                copies += self._search_only_fields(source.model_name)
+                copies += self._search_only_fields(source)
             new = {field for field in copies if field not in found}
             found |= new
             todo += new
         return found
 
     @api.model
-    def _search_only_fields(self, model):
+    def _search_only_fields(self, source):
+        """Fields of the same model that only search, unless their name says that they
+        look at another field than ``source``."""
+        fields_of_model = self.env[source.model_name]._fields.values()
+        others = {
+            word
+            for field in fields_of_model
+            if field.store and field.type in SEARCH_ONLY_TYPES
+            for word in words(field.name)
+        }
         return [
             field
-            for field in self.env[model]._fields.values()
+            for field in fields_of_model
             if field.search
             and not field.compute
             and not field.store
             and field.type in SEARCH_ONLY_TYPES
+            and (
+                words(field.name) & words(source.name)
+                or not words(field.name) & others
+            )
         ]
 
     @api.model
@@ -378,12 +396,24 @@ class GovernanceFieldPolicy(models.Model):
         if field.related:
             return True
         if source.type in TEXTUAL:
-            return field.type in TEXTUAL
+            return field.type in TEXTUAL and self._is_meant(source, field)
         return (
             source.type in NUMERIC
             and field.type in NUMERIC
             and field.model_name == source.model_name
         )
+
+    @api.model
+    def _is_meant(self, source, field):
+        """One method may compute several texts, such as e-mail and phone: those that
+        share a word with the source are its copies, if any does."""
+        siblings = [
+            one
+            for one in self.env.registry.field_computed.get(field, ())
+            if one.type in TEXTUAL
+        ]
+        alike = [one for one in siblings if words(one.name) & words(source.name)]
+        return not alike or field in alike
 
     @api.model
     def _find_view_columns(self, model_fields):

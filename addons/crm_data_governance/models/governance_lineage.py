@@ -92,7 +92,7 @@ class GovernanceLineage(models.AbstractModel):
             for field in model._fields.values():
                 if not (ours or field._module in modules):
                     continue
-                if field._module in PLUMBING or field.automatic:
+                if field._module in PLUMBING:
                     continue
                 if field.related or field.compute:
                     yield from self._field_edges(field)
@@ -103,11 +103,11 @@ class GovernanceLineage(models.AbstractModel):
         kind = "related" if field.related else "compute"
         for path in field.resolve_depends(self.env.registry):
             source = path[-1]
-            # What leads there decides which record's value is taken.
-            inverse = len(path) > 1 and source.type == "many2one"
+            # A link on the way only decides whose value it is.
+            link = bool(field.related) and len(path) < len(field.related.split("."))
             yield Edge(
                 f"{source.model_name}.{source.name}",
                 target,
                 kind,
-                not inverse and not (source.relational and len(path) == 1 and field.related),
+                not link and source is not field,
             )

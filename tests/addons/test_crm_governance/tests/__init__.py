@@ -1,3 +1,4 @@
+from . import test_field_policy_leaks
 from . import test_guard
 from . import test_hooks
 from . import test_queue
