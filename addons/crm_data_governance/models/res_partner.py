@@ -1,7 +1,8 @@
 from odoo import api, models
 
+from odoo.addons.mail.tools.discuss import Store
+
 from ..field_rules import rules_of, trusted
-from ..tools.policies import CLOSED
 
 # What the context of a form may ask to be added to a name, and the field it shows.
 NAME_ADDITIONS = {"show_email": "email", "show_vat": "vat"}
@@ -14,7 +15,7 @@ class ResPartner(models.Model):
     def _closed_for_reader(self):
         """Closed fields for the person, also where his names are read in sudo."""
         rules = rules_of(self.env).get(self._name, {})
-        return {name for name, rule in rules.items() if rule.access in CLOSED}
+        return {name for name, rule in rules.items() if rule.closed}
 
     @api.depends_context("uid")
     def _compute_display_name(self):
@@ -31,14 +32,20 @@ class ResPartner(models.Model):
             partner.display_name = partner.with_context(**asked).display_name
         return None
 
-    def _to_store_defaults(self, target):
-        # Authors and followers are read in sudo.
-        closed = self._closed_for_reader()
-        return [
-            field
-            for field in super()._to_store_defaults(target)
-            if not isinstance(field, str) or field not in closed
-        ]
+    def _field_store_repr(self, field_name):
+        # Authors, followers and recipients are read in sudo.
+        rules = rules_of(self.env).get(self._name, {})
+        rule = rules.get(field_name) if isinstance(field_name, str) else None
+        if rule and rule.closed:
+            return [
+                Store.Attr(
+                    field_name,
+                    lambda partner: partner._mask_field(
+                        field_name, rule, partner[field_name]
+                    ),
+                )
+            ]
+        return super()._field_store_repr(field_name)
 
     @api.model
     def _get_mention_suggestions_domain(self, search):
