@@ -5,7 +5,7 @@ from ..tools.lineage import Edge, split_node
 # Odoo's own models whose fields the suite stands on.
 TOUCHED_MODELS = ("crm.lead", "res.partner")
 # Fields that each document brings along for its chatter; they carry no business value.
-PLUMBING = frozenset({"bus", "mail", "portal", "rating", "web"})
+PLUMBING = ("message_", "has_message", "website_message", "activity_", "my_activity_")
 
 
 class GovernanceLineage(models.AbstractModel):
@@ -92,7 +92,7 @@ class GovernanceLineage(models.AbstractModel):
             for field in model._fields.values():
                 if not (ours or field._module in modules):
                     continue
-                if field._module in PLUMBING:
+                if field.name.startswith(PLUMBING):
                     continue
                 if field.related or field.compute:
                     yield from self._field_edges(field)

@@ -13,7 +13,7 @@ STAR = "*"
 CONSTANT = "****"
 _DIGIT = re.compile(r"\d")
 _ADDRESS = re.compile(r"[^\s<>\"',;()@]+@[^\s<>\"',;()@]+")
-_BAND = re.compile(r"^≥ -?\d+(?:\.\d+)?(?:e[+-]\d+)?$")
+_BAND = re.compile(r"^≥ -?\d+(?:\.\d+)?$")
 _HASHED = re.compile(r"^#[0-9a-f]{12}$")
 NUMERIC = frozenset({"integer", "float", "monetary"})
 TEXTUAL = frozenset({"char", "text", "html"})
@@ -40,16 +40,15 @@ def name(text):
     return " ".join(f"{word[0]}{STAR * 2}" for word in text.split()) if text else text
 
 
-def _digits(text, first, last):
-    """Stars for all letters and digits but the ``first`` and ``last`` digits."""
+def _last_four(text, length):
+    """Stars for all letters and digits but the last four of at least ``length``."""
     if not text:
         return text
     places = [at for at, char in enumerate(text) if char.isalnum() or char == STAR]
-    shown = {*places[:first], *(places[len(places) - last :] if last else ())}
-    return "".join(
-        char if at in shown or at not in places else STAR
-        for at, char in enumerate(text)
-    )
+    if len(places) < length:
+        return CONSTANT
+    covered = set(places[:-4])
+    return "".join(STAR if at in covered else char for at, char in enumerate(text))
 
 
 def phone(text):
@@ -113,20 +112,12 @@ def email(text):
 
 def identity(text):
     """Reveal the last four of an ID number: **************1234, of a short one none."""
-    if not text:
-        return text
-    return _digits(text, 0, 4 if _count(text) >= 15 else 0)
+    return _last_four(text, 15)
 
 
 def card(text):
     """Reveal the last four digits of a bank card or account, grouped as it was."""
-    if not text:
-        return text
-    return _digits(text, 0, 4 if _count(text) >= 12 else 0)
-
-
-def _count(text):
-    return sum(char.isalnum() or char == STAR for char in text)
+    return _last_four(text, 12)
 
 
 def band(number):
@@ -155,7 +146,10 @@ def band_text(text):
         return text
     bare = re.sub(r"[\s,_]", "", text)
     match = re.search(r"-?\d+(?:\.\d+)?", bare)
-    return f"≥ {band(float(match[0])):g}" if match else CONSTANT
+    if not match:
+        return CONSTANT
+    low = f"{band(float(match[0])):f}".rstrip("0").rstrip(".")
+    return f"≥ {low}"
 
 
 TEXT_MASKS = {
