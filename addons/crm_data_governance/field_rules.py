@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from odoo.tools import frozendict
 
 NOTHING = frozendict()
-_RULES = "crm_data_governance.rules"
+RULES = "crm_data_governance.rules"
 _TRUSTED = "crm_data_governance.trusted"
 
 
 def rules_of(env):
     """:return: ``{model: {field: Rule}}`` for the person of ``env``, superuser or not"""
     try:
-        return env.cr.cache[_RULES][env.uid]
+        return env.cr.cache[RULES][env.uid]
     except KeyError:
         return _load(env)
 
@@ -29,13 +29,13 @@ def _load(env):
         # While modules are installed the table may not be there yet.
         return NOTHING
     rules = env["governance.field.policy"]._rules_of_user(env.uid)
-    env.cr.cache.setdefault(_RULES, {})[env.uid] = rules
+    env.cr.cache.setdefault(RULES, {})[env.uid] = rules
     return rules
 
 
 def forget(env):
     """The policies, the groups or the companies of people have changed."""
-    env.cr.cache.pop(_RULES, None)
+    env.cr.cache.pop(RULES, None)
 
 
 def is_trusted(env):

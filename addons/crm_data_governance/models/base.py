@@ -5,7 +5,7 @@ from odoo.exceptions import AccessError
 from odoo.fields import Domain, parse_field_expr
 from odoo.tools import SQL, Query
 
-from ..field_rules import is_trusted, rules_of, trusted
+from ..field_rules import RULES, is_trusted, rules_of, trusted
 from ..tools.masks import is_masked, mask_value
 from ..tools.protected_views import protect_view
 
@@ -59,23 +59,42 @@ class Base(models.AbstractModel):
 
     # --- ACCESS ---
 
+    # Whether below this class there is only Odoo's own check: open without ``groups``.
+    _field_access_plain = False
+
+    def _register_hook(self):
+        super()._register_hook()
+        # ``super()`` would walk past dozens of classes on each attribute that is read:
+        # find the next one now.
+        cls = self.env.registry[self._name]
+        lower = cls.__mro__[cls.__mro__.index(Base) + 1 :]
+        owner = next(one for one in lower if "_has_field_access" in vars(one))
+        cls._field_access_below = vars(owner)["_has_field_access"]
+        cls._field_access_plain = owner is models.BaseModel
+
+    def _field_access_below(self, field, operation):
+        return super()._has_field_access(field, operation)
+
     @api.model
     def _has_field_access(self, field, operation):
-        if not super()._has_field_access(field, operation):
-            return False
         env = self.env
-        if env.su:
+        if not env.su:
+            try:
+                rules = env.cr.cache[RULES][env.uid]
+            except KeyError:
+                rules = rules_of(env)
+            if rules:
+                rule = rules.get(self._name, NO_RULES).get(field.name)
+                if rule and (operation == "write" or rule.access == "hidden"):
+                    return False
+        if self._field_access_plain and not field.groups:
             return True
-        rules = rules_of(env)
-        if not rules:
-            return True
-        rule = rules.get(self._name, NO_RULES).get(field.name)
-        return rule is None or (operation == "read" and rule.access != "hidden")
+        return self._field_access_below(field, operation)
 
     @api.model
     def _check_field_access(self, field, operation):
         rule = self._field_rules().get(field.name)
-        if rule is None or not super()._has_field_access(field, operation):
+        if rule is None or not self._field_access_below(field, operation):
             return super()._check_field_access(field, operation)
         if operation == "read":
             # On records it is code that reads a value of them; a masked one may be
