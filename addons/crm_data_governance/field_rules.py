@@ -17,7 +17,7 @@ _TRUSTED = "crm_data_governance.trusted"
 
 
 def rules_of(env):
-    """:return: ``{model: {field: Rule}}`` for the person of ``env``, superuser or not"""
+    """:return: ``{model: {field: Rule}}`` for the person of ``env``, also in sudo"""
     try:
         return env.cr.cache[RULES][env.uid]
     except KeyError:

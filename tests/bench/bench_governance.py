@@ -85,7 +85,9 @@ def works(records):
     }
 
 def run(title, records):
-    return [[f"{name}, {title}", *compare(work)] for name, work in works(records).items()]
+    return [
+        [f"{name}, {title}", *compare(work)] for name, work in works(records).items()
+    ]
 
 as_user = partners.with_user(user)
 answers = run("no policy", as_user) + run("superuser", partners.sudo())

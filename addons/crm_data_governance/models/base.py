@@ -17,11 +17,11 @@ class Base(models.AbstractModel):
     """The field policies on every model.
 
     A policy binds the person who reads, not the code that works for him: methods of the
-    server go on with the true values of records, so that a computed field or a synchronised
-    one is never wrong, while everything that leaves towards the person (read, forms,
+    server go on with the true values of records, so that a computed or a synchronised
+    field is never wrong, while everything that leaves towards the person (read, forms,
     lists, kanban, export, chatter data) or that the person can ask for (search, order,
     groups, totals) is closed.  Hence the difference below between a check on records
-    (code reads a value of them) and one on the bare model (somebody asks for the field).
+    (code reads a value of them) and one on the bare model (the field is asked for).
     """
 
     _inherit = "base"
@@ -29,7 +29,7 @@ class Base(models.AbstractModel):
     # --- RULES ---
 
     def _field_rules(self):
-        """:return: ``{field: Rule}`` of this model for the person; empty for superuser"""
+        """:return: ``{field: Rule}`` of this model for the person; none in sudo"""
         if self.env.su:
             return NO_RULES
         return rules_of(self.env).get(self._name, NO_RULES)
@@ -40,7 +40,9 @@ class Base(models.AbstractModel):
 
     def _hidden_fields(self):
         return {
-            name for name, rule in self._field_rules().items() if rule.access == "hidden"
+            name
+            for name, rule in self._field_rules().items()
+            if rule.access == "hidden"
         }
 
     @api.model
@@ -355,8 +357,9 @@ class Base(models.AbstractModel):
                 and self.browse()._is_mask(key[8:], rules[key[8:]], value)
             }
             if masks:
+                # As if the client had sent no default.
                 context = {k: v for k, v in self.env.context.items() if k not in masks}
-                self = self.with_context(context)  # noqa: PLW0642
+                self = self.with_env(self.env(context=context))  # noqa: PLW0642
             vals_list = [self.browse()._without_masks(values) for values in vals_list]
         return super().create(vals_list)
 

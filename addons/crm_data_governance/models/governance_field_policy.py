@@ -36,7 +36,6 @@ class GovernanceFieldPolicy(models.Model):
     )
     model_id = fields.Many2one(
         "ir.model",
-        string="Model",
         required=True,
         ondelete="cascade",
         tracking=True,
@@ -230,9 +229,15 @@ class GovernanceFieldPolicy(models.Model):
             if (not date_from or date_from <= today)
             and (not date_to or today <= date_to)
         ]
-        return resolve(
-            policies, group_ids, frozenset(company_ids), self._implied_groups(policies)
-        ) or NOTHING
+        return (
+            resolve(
+                policies,
+                group_ids,
+                frozenset(company_ids),
+                self._implied_groups(policies),
+            )
+            or NOTHING
+        )
 
     @api.model
     @tools.ormcache(cache="stable")
@@ -367,8 +372,7 @@ class GovernanceFieldPolicy(models.Model):
             and not field.store
             and field.type in SEARCH_ONLY_TYPES
             and (
-                words(field.name) & words(source.name)
-                or not words(field.name) & others
+                words(field.name) & words(source.name) or not words(field.name) & others
             )
         ]
 

@@ -70,8 +70,10 @@ class GovernanceLineage(models.AbstractModel):
     def _lineage_modules(self):
         """:return: names of the installed modules that stand on this one"""
         # sudo: which modules are installed is no secret of anybody.
-        module_sudo = self.env["ir.module.module"].sudo().search(
-            [("name", "=", "crm_data_governance")]
+        module_sudo = (
+            self.env["ir.module.module"]
+            .sudo()
+            .search([("name", "=", "crm_data_governance")])
         )
         above = module_sudo.downstream_dependencies(exclude_states=("uninstalled",))
         return {"crm_data_governance", *above.mapped("name")}

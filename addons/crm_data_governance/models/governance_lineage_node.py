@@ -39,7 +39,9 @@ class GovernanceLineageNode(models.Model):
     def _compute_counts(self):
         edges = self.env["governance.lineage.edge"]
         names = self.mapped("name")
-        into = dict(edges._read_group([("target", "in", names)], ["target"], ["__count"]))
+        into = dict(
+            edges._read_group([("target", "in", names)], ["target"], ["__count"])
+        )
         out_of = dict(
             edges._read_group([("source", "in", names)], ["source"], ["__count"])
         )
@@ -80,6 +82,7 @@ class GovernanceLineageNode(models.Model):
             "crm_data_governance.lineage_steps",
             {
                 "levels": sorted(levels.items()),
+                "titles": {level: self.env._("Step %s", level) for level in levels},
                 "complete": complete,
                 "upstream": upstream,
                 "kinds": self.env["governance.lineage.edge"]._kind_names(),
@@ -134,7 +137,7 @@ class GovernanceLineageNode(models.Model):
         """Bring the nodes to ``names``, with their labels in all languages."""
         # sudo: read-only facts of the system, nobody's documents.
         nodes_sudo = self.sudo()
-        stored = {node.name: node for node in nodes_sudo.search([])}
+        stored = {node.name: node for node in nodes_sudo.search([("name", "!=", "")])}
         nodes_sudo.union(
             *(node for name, node in stored.items() if name not in names)
         ).unlink()
@@ -145,7 +148,7 @@ class GovernanceLineageNode(models.Model):
             model = "" if kind else code.rpartition(".")[0]
             values.append({"name": name, "kind": kind or "field", "model": model})
         nodes_sudo.create(values)
-        nodes = nodes_sudo.search([])
+        nodes = nodes_sudo.search([("name", "in", list(names))])
         for lang, _name in self.env["res.lang"].get_installed():
             hook = self.env["governance.lineage"].sudo().with_context(lang=lang)
             labels = hook._lineage_labels(nodes.mapped("name"))

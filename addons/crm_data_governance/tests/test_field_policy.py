@@ -87,7 +87,8 @@ class TestFieldPolicy(TransactionCase):
         message = self.partner.with_user(self.user).message_post(body="Hello")
         self.assertTrue(message)
         self.assertEqual(
-            partners._find_or_create_from_emails(["wang@secret.example"]), [self.partner]
+            partners._find_or_create_from_emails(["wang@secret.example"]),
+            [self.partner],
         )
 
     # --- LIFE OF A POLICY ---
@@ -123,8 +124,10 @@ class TestFieldPolicy(TransactionCase):
         self.assertEqual(self._read(), MASK)
         mine = self._policy(company_id=self.env.company.id)
         manager = self.manager
-        found = self.env["governance.field.policy"].with_user(manager).search(
-            [("id", "in", (policy | mine).ids)]
+        found = (
+            self.env["governance.field.policy"]
+            .with_user(manager)
+            .search([("id", "in", (policy | mine).ids)])
         )
         self.assertEqual(found, mine)
 
@@ -220,7 +223,9 @@ class TestFieldPolicy(TransactionCase):
         country = self.env["res.partner"].with_user(self.user)
         self.patch(type(country), "_order", "phone desc, id desc")
         self._policy()
-        found = country.search([("id", "in", (self.partner | self.user.partner_id).ids)])
+        found = country.search(
+            [("id", "in", (self.partner | self.user.partner_id).ids)]
+        )
         self.assertEqual(found.ids, sorted(found.ids, reverse=True))
         with self.assertRaises(AccessError):
             country.search([], order="phone")
@@ -247,8 +252,10 @@ class TestFieldPolicy(TransactionCase):
     def test_simulation(self):
         policy = self._policy(active=False)
         action = policy.with_user(self.manager).action_simulate()
-        simulation = self.env[action["res_model"]].with_user(self.manager).browse(
-            action["res_id"]
+        simulation = (
+            self.env[action["res_model"]]
+            .with_user(self.manager)
+            .browse(action["res_id"])
         )
         self.assertEqual(simulation.user_id, self.user)
         self.assertEqual(simulation.bound_count, 1)

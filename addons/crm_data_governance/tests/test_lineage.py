@@ -51,7 +51,9 @@ class TestLineageTools(BaseCase):
     def _around(self, pairs, node, upstream, depth=3, limit=2_000):
         edges = [(source, target, "test", True) for source, target in pairs]
         side = index_edges(edges)[0 if upstream else 1]
-        return neighbourhood(node, lambda name: side.get(name, ()), upstream, depth, limit)
+        return neighbourhood(
+            node, lambda name: side.get(name, ()), upstream, depth, limit
+        )
 
     def test_steps(self):
         pairs = [("a", "b"), ("b", "c"), ("c", "d"), ("d", "e"), ("x", "c")]
@@ -138,13 +140,17 @@ class TestLineage(TransactionCase):
             ),
         ):
             self.assertIn(edge, edges)
-        self.assertFalse([edge for edge in edges if "message_is_follower" in edge.target])
+        self.assertFalse(
+            [edge for edge in edges if "message_is_follower" in edge.target]
+        )
         # Bounded: no fields of models that we do not touch.
         self.assertFalse([edge for edge in edges if edge.target.startswith("ir.")])
 
     def test_each_computed_field_has_its_source(self):
         """Of the models of this addon: an edge, or no dependency at all."""
-        targets = {edge.target for edge in self.env["governance.lineage"]._lineage_edges()}
+        targets = {
+            edge.target for edge in self.env["governance.lineage"]._lineage_edges()
+        }
         model = self.env["governance.field.policy"]
         for field in model._fields.values():
             if not (field.compute or field.related) or field._module == "mail":
@@ -203,12 +209,17 @@ class TestLineage(TransactionCase):
         by_name = {node.name: node for node in nodes}
         self.assertEqual(by_name["feature:calls"].kind, "feature")
         self.assertEqual(
-            (by_name["feature:calls"].source_count, by_name["feature:calls"].target_count),
+            (
+                by_name["feature:calls"].source_count,
+                by_name["feature:calls"].target_count,
+            ),
             (1, 1),
         )
         self._tell(Edge("res.partner.email", "feature:calls", "feature"))
         self.assertFalse(Node.search([("name", "=", "res.partner.phone")]))
-        self.assertEqual(Node.search([("name", "=", "feature:calls")]), by_name["feature:calls"])
+        self.assertEqual(
+            Node.search([("name", "=", "feature:calls")]), by_name["feature:calls"]
+        )
 
     def test_labels_in_the_reader_s_language(self):
         self.env["res.lang"]._activate_lang("zh_CN")

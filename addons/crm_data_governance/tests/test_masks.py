@@ -104,7 +104,9 @@ class TestMasks(BaseCase):
         for mask in masks.TEXT_MASKS:
             for text in texts(1):
                 once = mask_value(mask, "char", text, "salt")
-                self.assertEqual(mask_value(mask, "char", once, "salt"), once, (mask, text))
+                self.assertEqual(
+                    mask_value(mask, "char", once, "salt"), once, (mask, text)
+                )
                 if once.strip():
                     self.assertTrue(is_masked(mask, "char", once), (mask, text, once))
 

@@ -92,7 +92,9 @@ class TestMetrics(HttpCase):
         self.env["governance.lineage.edge"]._refresh_lineage()
         self.env.flush_all()
         metrics = self._metrics()
-        self.assertEqual(metrics["crm_governance_field_policies"]["hidden",], before + 1)
+        self.assertEqual(
+            metrics["crm_governance_field_policies"]["hidden",], before + 1
+        )
         self.assertEqual(
             metrics["crm_governance_lineage_edges"][()],
             self.env["governance.lineage.edge"].search_count([]),

@@ -41,8 +41,18 @@ class TestPolicies(BaseCase):
     def test_more_specific_displaces(self):
         for one, other, groups, expected in (
             # Groups before everybody, in both directions of strictness.
-            (policy(1, "hidden"), policy(2, "readonly", SELLER), (USER, SELLER), "readonly"),
-            (policy(1, "readonly"), policy(2, "hidden", SELLER), (USER, SELLER), "hidden"),
+            (
+                policy(1, "hidden"),
+                policy(2, "readonly", SELLER),
+                (USER, SELLER),
+                "readonly",
+            ),
+            (
+                policy(1, "readonly"),
+                policy(2, "hidden", SELLER),
+                (USER, SELLER),
+                "hidden",
+            ),
             # Who is above is excepted.
             (
                 policy(1, "hidden", SELLER),
@@ -82,10 +92,14 @@ class TestPolicies(BaseCase):
         self.assertEqual(self.access([both, here], *groups, companies=[8]), "hidden")
         # The groups come first.
         everybody = policy(3, "editable", company=7)
-        self.assertEqual(self.access([both, everybody], *groups, companies=[7]), "hidden")
+        self.assertEqual(
+            self.access([both, everybody], *groups, companies=[7]), "hidden"
+        )
 
     def test_strictest_wins(self):
-        policies = [policy(key, access, mask=MASKS[0]) for key, access in enumerate(ACCESSES)]
+        policies = [
+            policy(key, access, mask=MASKS[0]) for key, access in enumerate(ACCESSES)
+        ]
         for count in range(1, 5):
             for chosen in itertools.combinations(policies, count):
                 strictest = min(ACCESSES.index(one.access) for one in chosen)

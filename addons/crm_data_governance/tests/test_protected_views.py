@@ -20,12 +20,15 @@ class TestProtectedViews(BaseCase):
     def test_form(self):
         root = self.protect(
             """<form><label for="phone"/><field name="phone" required="1"/>
-            <field name="revenue" readonly="0" force_save="1"/><field name="name"/>
+            <field name="revenue" readonly="0" force_save="1"/>
+            <field name="name"/>
             <field name="line_ids"><list default_order="price desc, id">
             <field name="price" sum="Total"/><field name="phone"/></list></field></form>"""
         )
         phone, revenue, name, _lines, price, other = root.iter("field")
-        self.assertEqual(dict(phone.attrib), {"name": "phone", "invisible": "1", "readonly": "1"})
+        self.assertEqual(
+            dict(phone.attrib), {"name": "phone", "invisible": "1", "readonly": "1"}
+        )
         self.assertEqual(dict(revenue.attrib), {"name": "revenue", "readonly": "1"})
         self.assertEqual(dict(name.attrib), {"name": "name"})
         self.assertEqual(dict(price.attrib), {"name": "price", "readonly": "1"})
@@ -37,7 +40,8 @@ class TestProtectedViews(BaseCase):
     def test_list_and_kanban(self):
         root = self.protect(
             """<list default_order="revenue desc" default_group_by="revenue">
-            <field name="phone" optional="show"/><field name="revenue" sum="Sum"/></list>"""
+            <field name="phone" optional="show"/>
+            <field name="revenue" sum="Sum"/></list>"""
         )
         self.assertFalse({"default_order", "default_group_by"} & set(root.attrib))
         phone, revenue = root.iter("field")
@@ -85,8 +89,14 @@ class TestProtectedViews(BaseCase):
         for domain, expected in (
             ("[('name', '=', self)]", "[('name', '=', self)]"),
             ("[['phone', '=', self]]", "[(0, '=', 1)]"),
-            ("[('phone.x', '=', 1), ('a', 'in', (1, 2, 3))]", "[(0, '=', 1), ('a', 'in', (1, 2, 3))]"),
-            ("[('partner_id', 'any', [('phone', '=', 1)])]", "[('partner_id', 'any', [(0, '=', 1)])]"),
+            (
+                "[('phone.x', '=', 1), ('a', 'in', (1, 2, 3))]",
+                "[(0, '=', 1), ('a', 'in', (1, 2, 3))]",
+            ),
+            (
+                "[('partner_id', 'any', [('phone', '=', 1)])]",
+                "[('partner_id', 'any', [(0, '=', 1)])]",
+            ),
             ("not python (", "not python ("),
         ):
             self.assertEqual(open_domain(domain, names), expected)

@@ -1,8 +1,8 @@
 """Masks: what is shown instead of a value.
 
 Each takes a text and returns a text; an empty one stays as it is.  A mask of a mask is
-the mask itself, so that a value that came back from a screen is known as one.  What each
-reveals at most is said in its docstring; :func:`mask_value` is the way in.
+the mask itself, so that a value that came back from a screen is known as one.  What
+each reveals at most is said in its docstring; :func:`mask_value` is the way in.
 """
 
 import hashlib

@@ -57,7 +57,9 @@ def _protect_root(root, names):
     order = root.get("default_order")
     if order:
         kept = [
-            part for part in order.split(",") if part.split()[0].split(".")[0] not in names
+            part
+            for part in order.split(",")
+            if part.split()[0].split(".")[0] not in names
         ]
         if kept:
             root.set("default_order", ",".join(kept))

@@ -69,8 +69,12 @@ class GovernanceFieldSimulation(models.TransientModel):
             simulation.values_html = self.env["ir.qweb"]._render(
                 "crm_data_governance.field_simulation_values",
                 {
-                    "record": record.display_name,
-                    "person": simulation.user_id.name,
+                    "title": record
+                    and self.env._(
+                        "What %(person)s sees of “%(record)s”",
+                        person=simulation.user_id.name,
+                        record=record.display_name,
+                    ),
                     "lines": simulation._make_lines(record) if record else [],
                 },
             )
@@ -87,8 +91,12 @@ class GovernanceFieldSimulation(models.TransientModel):
                 "crm_data_governance.field_simulation_people",
                 {
                     "people": simulation._make_people(shown),
-                    "more": len(people) - len(shown),
-                    "field": simulation.policy_id.field_ids[:1].field_description,
+                    "more": len(people) > len(shown)
+                    and self.env._("… and %s more.", len(people) - len(shown)),
+                    "title": self.env._(
+                        "Who can see “%s”",
+                        simulation.policy_id.field_ids[:1].field_description,
+                    ),
                 },
             )
 

@@ -96,7 +96,9 @@ class TestFieldPolicyLeaks(PolicyMixin, TransactionCase):
             self._refused(
                 model, "formatted_read_group", [], ["id"], [], order=aggregate[0]
             )
-        self._refused(model, "read_progress_bar", [], "id", {"field": name, "colors": {}})
+        self._refused(
+            model, "read_progress_bar", [], "id", {"field": name, "colors": {}}
+        )
 
     def test_asking_through_a_relation_is_refused(self):
         for access, mask in (("hidden", False), ("masked", "phone")):
@@ -154,13 +156,18 @@ class TestFieldPolicyLeaks(PolicyMixin, TransactionCase):
                     ][0],
                 ):
                     self.assertIs(row[name], False)
-                self.assertNotIn(name, self.rpc(self.user, model, "read", record.ids)[0])
+                self.assertNotIn(
+                    name, self.rpc(self.user, model, "read", record.ids)[0]
+                )
                 self.assertNotIn(name, self.rpc(self.user, model, "fields_get"))
 
     def test_nested_reading(self):
         spec = {"person_id": {"fields": {"phone": {}, "display_name": {}, "shout": {}}}}
         lines = {"card_ids": {"fields": {"kept_phone": {}, "sudo_phone": {}}}}
-        for access, mask, shown in (("hidden", False, False), ("masked", "phone", MASK)):
+        for access, mask, shown in (
+            ("hidden", False, False),
+            ("masked", "phone", MASK),
+        ):
             policy = self._policy(access, mask)
             row = self.rpc(self.user, CARD, "web_read", self.card.ids, spec)[0]
             self.assertEqual(row["person_id"]["phone"], shown)
@@ -184,7 +191,9 @@ class TestFieldPolicyLeaks(PolicyMixin, TransactionCase):
         self.secrets = ("12345", "24690")
         policy = self._policy("masked", "band", ["salary"])
         self.assertIn("doubled", policy.covered_ids.mapped("name"))
-        row = self.rpc(self.user, PERSON, "read", self.person.ids, ["salary", "doubled"])
+        row = self.rpc(
+            self.user, PERSON, "read", self.person.ids, ["salary", "doubled"]
+        )
         self.assertEqual((row[0]["salary"], row[0]["doubled"]), (10000, 20000))
         for aggregate in ("salary:sum", "doubled:max", "salary:sum_currency"):
             self._refused(PERSON, "formatted_read_group", [], [], [aggregate])
@@ -257,7 +266,11 @@ class TestFieldPolicyLeaks(PolicyMixin, TransactionCase):
         self._policy("masked", "phone")
         for value in (MASK, "139****9999"):
             self.rpc(
-                self.user, PERSON, "write", self.person.ids, {"phone": value, "name": "N"}
+                self.user,
+                PERSON,
+                "write",
+                self.person.ids,
+                {"phone": value, "name": "N"},
             )
             self.assertEqual((self.person.phone, self.person.name), (PHONE, "N"))
         self.rpc(self.user, MEMBER, "write", self.member.ids, {"phone": MASK})
@@ -310,7 +323,9 @@ class TestFieldPolicyLeaks(PolicyMixin, TransactionCase):
         self._policy("hidden")
         person = self.person.with_user(self.free)
         self.assertEqual(person.read(["phone"])[0]["phone"], PHONE)
-        self.assertEqual(self.person.with_user(self.user).sudo().read(["phone"])[0]["phone"], PHONE)
+        self.assertEqual(
+            self.person.with_user(self.user).sudo().read(["phone"])[0]["phone"], PHONE
+        )
         # Code that works for the person goes on with the true value.
         self.assertEqual(self.person.with_user(self.user).phone, PHONE)
         self.assertEqual(self.person.with_user(self.user).shout, f"{PHONE}!")

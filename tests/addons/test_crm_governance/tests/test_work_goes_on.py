@@ -1,5 +1,5 @@
-"""A salesperson whose fields are hidden or masked does a day's work, by the calls of the
-web client, without one error, and no answer holds a value that is closed."""
+"""A salesperson whose fields are hidden or masked does a day's work, by the calls of
+the web client, without one error, and no answer holds a value that is closed."""
 
 import json
 
@@ -77,10 +77,15 @@ class TestWorkGoesOn(PolicyMixin, HttpCase):
     def _open_views(self, model, *types):
         views = [[False, kind] for kind in types]
         answer = self.rpc(
-            self.user, model, "get_views", views, {"toolbar": True, "load_filters": True}
+            self.user,
+            model,
+            "get_views",
+            views,
+            {"toolbar": True, "load_filters": True},
         )
         fields = {
-            name: description["fields"] for name, description in answer["models"].items()
+            name: description["fields"]
+            for name, description in answer["models"].items()
         }
         for view in answer["views"].values():
             self._check_names(etree.fromstring(view["arch"]), model, fields)
@@ -130,7 +135,8 @@ class TestWorkGoesOn(PolicyMixin, HttpCase):
         """Open the views of a model as the client does."""
         answer = self._open_views(model, *kinds)
         fields = {
-            name: description["fields"] for name, description in answer["models"].items()
+            name: description["fields"]
+            for name, description in answer["models"].items()
         }
         for kind in kinds:
             if kind == "search":
@@ -146,7 +152,8 @@ class TestWorkGoesOn(PolicyMixin, HttpCase):
             aggregates = [
                 f"{name}:{description['aggregator']}"
                 for name, description in fields[model].items()
-                if name in spec and description.get("aggregator")
+                if name in spec
+                and description.get("aggregator")
                 and description["type"] in ("integer", "float", "monetary")
                 and description.get("store")
             ]
@@ -163,7 +170,10 @@ class TestWorkGoesOn(PolicyMixin, HttpCase):
                     "read_progress_bar",
                     [],
                     "create_uid",
-                    {"field": bar.get("field"), "colors": json.loads(bar.get("colors"))},
+                    {
+                        "field": bar.get("field"),
+                        "colors": json.loads(bar.get("colors")),
+                    },
                 )
             self.rpc(
                 self.user,
@@ -375,7 +385,10 @@ class TestWorkGoesOn(PolicyMixin, HttpCase):
 
     def test_asking_says_why(self):
         self._close("masked")
-        for domain in ([("phone", "ilike", "138")], [("partner_id.email", "!=", False)]):
+        for domain in (
+            [("phone", "ilike", "138")],
+            [("partner_id.email", "!=", False)],
+        ):
             with self.assertRaisesRegex(AccessError, "is protected by a field policy"):
                 self.rpc(self.user, "crm.lead", "search_read", domain, ["name"])
 
