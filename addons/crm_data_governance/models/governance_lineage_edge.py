@@ -5,6 +5,9 @@ from odoo.tools import SQL
 
 from ..tools.lineage import merge_edges
 
+# Moment of the last refresh, in UTC.
+REFRESHED_AT = "crm_data_governance.lineage_refreshed_at"
+
 _logger = logging.getLogger(__name__)
 
 
@@ -55,10 +58,37 @@ class GovernanceLineageEdge(models.Model):
             if key not in stored or stored[key][1] != direct
         ]
         edges_sudo.create(new)
+        self.env["governance.lineage.node"]._refresh_nodes(
+            {end for source, target, _kind in wanted for end in (source, target)}
+        )
+        # sudo: when it was done is shown by the metrics.
+        self.env["ir.config_parameter"].sudo().set_param(
+            REFRESHED_AT, fields.Datetime.to_string(fields.Datetime.now())
+        )
         _logger.info(
             "Lineage: %d edges, %d new, %d gone", len(wanted), len(new), len(gone)
         )
         return len(new), len(gone)
+
+    @api.model
+    def _all_edges(self):
+        """:return: list of ``(source, target, kind, direct)``"""
+        self.check_access("read")
+        self.flush_model()
+        return self.env.execute_query(
+            SQL(
+                "SELECT source, target, kind, direct FROM %s",
+                SQL.identifier(self._table),
+            )
+        )
+
+    @api.model
+    def _kind_names(self):
+        """:return: ``{kind: name in the reader's language}``; extend for own kinds"""
+        return {
+            "related": self.env._("repeats"),
+            "compute": self.env._("is computed from"),
+        }
 
     @api.model
     def _cron_refresh_lineage(self):

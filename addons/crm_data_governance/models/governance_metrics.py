@@ -5,6 +5,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from .governance_lineage_edge import REFRESHED_AT
+
 
 class GovernanceMetrics(models.AbstractModel):
     """What ``/metrics`` tells.
@@ -22,6 +24,8 @@ class GovernanceMetrics(models.AbstractModel):
         """:return: iterator of ``prometheus_client.core`` metric families"""
         yield from self._credential_families()
         yield from self._usage_families()
+        yield from self._policy_families()
+        yield from self._lineage_families()
 
     @api.model
     def _credential_families(self):
@@ -99,3 +103,33 @@ class GovernanceMetrics(models.AbstractModel):
         )
         lag.add_metric((), longest or 0.0)
         yield lag
+
+    @api.model
+    def _policy_families(self):
+        family = GaugeMetricFamily(
+            "crm_governance_field_policies",
+            "Active field policies by access",
+            labels=("access",),
+        )
+        policies = self.env["governance.field.policy"]
+        for access, count in policies._read_group(
+            [("active", "=", True)], ["access"], ["__count"], order="access"
+        ):
+            family.add_metric((access,), count)
+        yield family
+
+    @api.model
+    def _lineage_families(self):
+        yield GaugeMetricFamily(
+            "crm_governance_lineage_edges",
+            "Stored edges of the lineage",
+            value=self.env["governance.lineage.edge"].search_count([]),
+        )
+        moment = self.env["ir.config_parameter"].get_param(REFRESHED_AT)
+        if moment:
+            age = fields.Datetime.now() - fields.Datetime.to_datetime(moment)
+            yield GaugeMetricFamily(
+                "crm_governance_lineage_age_seconds",
+                "Time since the lineage was refreshed",
+                value=age.total_seconds(),
+            )

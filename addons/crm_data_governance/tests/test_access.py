@@ -4,7 +4,9 @@ from odoo.tests import TransactionCase, new_test_user, tagged
 MODELS = (
     "governance.credential",
     "governance.endpoint",
+    "governance.field.policy",
     "governance.lineage.edge",
+    "governance.lineage.node",
     "governance.privacy.request",
     "governance.privacy.request.line",
     "governance.secret",
@@ -41,11 +43,11 @@ class TestAccess(TransactionCase):
 
     def test_matrix(self):
         expected = {
-            "user": [""] * 8,
-            "portal": [""] * 8,
-            "reader": ["r", "r", "r", "", "", "r", "r", ""],
-            "manager": ["rwcu", "r", "r", "", "", "rwcu", "r", ""],
-            "officer": ["r", "r", "r", "rwcu", "r", "r", "r", ""],
+            "user": [""] * 10,
+            "portal": [""] * 10,
+            "reader": ["r", "r", "r", "r", "r", "", "", "r", "r", ""],
+            "manager": ["rwcu", "r", "rwcu", "r", "r", "", "", "rwcu", "r", ""],
+            "officer": ["r", "r", "r", "r", "r", "rwcu", "r", "r", "r", ""],
         }
         for user, rights in expected.items():
             for model, right in zip(MODELS, rights, strict=True):

@@ -74,6 +74,33 @@ class TestMetrics(HttpCase):
         [lag] = metrics["crm_governance_usage_flush_lag_seconds"].values()
         self.assertTrue(0 <= lag < 60)
 
+    def test_policies_and_lineage(self):
+        policies = self.env["governance.field.policy"]
+        before = self._metrics()["crm_governance_field_policies"].get(("hidden",), 0)
+        policies.create(
+            [
+                {
+                    "name": "Hidden",
+                    "model_id": self.env["ir.model"]._get_id("res.country"),
+                    "field_ids": [(4, self.env.ref("base.field_res_country__code").id)],
+                    "access": "hidden",
+                    "active": active,
+                }
+                for active in (True, False)
+            ]
+        )
+        self.env["governance.lineage.edge"]._refresh_lineage()
+        self.env.flush_all()
+        metrics = self._metrics()
+        self.assertEqual(
+            metrics["crm_governance_field_policies"]["hidden",], before + 1
+        )
+        self.assertEqual(
+            metrics["crm_governance_lineage_edges"][()],
+            self.env["governance.lineage.edge"].search_count([]),
+        )
+        self.assertTrue(0 <= metrics["crm_governance_lineage_age_seconds"][()] < 60)
+
     def test_read_only_request(self):
         with self.assertNoLogs("odoo.http", "WARNING"):
             self._metrics()

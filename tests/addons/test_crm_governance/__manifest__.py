@@ -5,6 +5,6 @@
     "summary": "Guarded endpoints, a queue and hooks that only tests use",
     "author": "CRM Suite contributors",
     "license": "LGPL-3",
-    "depends": ["crm_data_governance"],
+    "depends": ["crm", "crm_data_governance", "sale_management"],
     "data": ["security/ir.model.access.csv"],
 }
