@@ -472,7 +472,7 @@ def read(folder, name):
 
 
 def _lang(login):
-    return "en_US" if login in ("sales.bauer", "agent.miller") else "zh_CN"
+    return "en_US" if login in ("sophie", "agent.miller") else "zh_CN"
 
 
 def _products_by_category():
@@ -502,8 +502,9 @@ def _interval(area, error):
 # --- THE OPTIMUM ---
 
 
-def churn_optimum(seed, as_of=DEFAULT_AS_OF, n=OPTIMUM_CUSTOMERS, label=LABEL):
-    """Return the AUC of the exact posterior in a world of ``n`` customers."""
+def churn_optimum(seed, as_of=DEFAULT_AS_OF, label=LABEL):
+    """Return the AUC of the exact posterior in a world of ``OPTIMUM_CUSTOMERS``."""
+    n = OPTIMUM_CUSTOMERS
     scores, labels = [], []
     for chunk in range(max(n // OPTIMUM_CHUNK, 1)):
         rng = np.random.default_rng([seed, n, 100 + chunk])

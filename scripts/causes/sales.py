@@ -122,13 +122,13 @@ SOURCES = (
     ("Cold Call", False),
 )
 SOURCE_WEIGHTS = (0.28, 0.14, 0.18, 0.22, 0.18)
-#: (login, name, senior)
+#: (login, name, senior); the first two are of the demonstration's cast
 SALESPEOPLE = (
-    ("sales.fang", "方磊", True),
+    ("chen", "陈杰", True),
+    ("sophie", "Sophie Martin", False),
     ("sales.jiang", "蒋雯", True),
     ("sales.deng", "邓超", False),
     ("sales.peng", "彭莉", False),
-    ("sales.bauer", "Lukas Bauer", False),
 )
 LARGE = 20_000.0
 QUICK_HOURS = 24.0

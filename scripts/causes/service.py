@@ -24,10 +24,10 @@ FIRST_CONTACT = np.array([0.45, 0.90])
 CLOSES = (1, 10)
 LYING_DAYS = 14
 
-#: (login, name, {skill: level 1-3}); a skill is (category, language)
+#: (login, name, skills); a skill is (category, language); the first is of the cast
 LANGUAGES = ("zh", "en")
 AGENTS = (
-    ("agent.he", "何静", ((0, "zh"), (1, "zh"))),
+    ("sun", "孙悦", ((0, "zh"), (1, "zh"))),
     ("agent.luo", "罗强", ((2, "zh"), (3, "zh"))),
     ("agent.tang", "唐敏", ((0, "zh"), (2, "zh"), (0, "en"))),
     ("agent.cao", "曹宇", ((1, "zh"), (3, "zh"), (3, "en"))),
