@@ -36,6 +36,11 @@
     ],
     "demo": [
         "demo/res_users_demo.xml",
+        "demo/cast_res_company_demo.xml",
+        "demo/cast_resource_calendar_demo.xml",
+        "demo/cast_res_users_demo.xml",
+        "demo/cast_res_partner_demo.xml",
+        "demo/cast_product_demo.xml",
         "demo/omni_channel_demo.xml",
         "demo/omni_record_demo.xml",
     ],
