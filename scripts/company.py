@@ -464,13 +464,6 @@ def _write(path, header, rows):
         writer.writerows(rows)
 
 
-def read(folder, name):
-    """Yield the rows of ``tables/<name>.csv`` as dicts of texts."""
-    path = Path(folder) / f"tables/{name}.csv"
-    with path.open(encoding="utf-8", newline="") as source:
-        yield from csv.DictReader(source)
-
-
 def _lang(login):
     return "en_US" if login in ("sophie", "agent.miller") else "zh_CN"
 
@@ -565,14 +558,18 @@ def main(arguments=None):
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--as-of", default=DEFAULT_AS_OF, help="ISO date")
     parser.add_argument("--out", type=Path, help="folder to write to")
+    parser.add_argument(
+        "--no-optimum", action="store_true", help="leave out the large simulation"
+    )
     options = parser.parse_args(arguments)
     company = Company(SIZES[options.size], options.seed, options.as_of)
-    optima = optimum(options.seed, options.as_of)
+    optima = None if options.no_optimum else optimum(options.seed, options.as_of)
     if options.out:
         company.write(options.out, optima)
         for name in TABLES:
             sys.stdout.write(f"{len(company.tables[name]):>10,}  {name}\n")
-    sys.stdout.write(_report(optima, company.sample(), options.size) + "\n")
+    if optima:
+        sys.stdout.write(_report(optima, company.sample(), options.size) + "\n")
     return 0
 
 

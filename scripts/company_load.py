@@ -10,26 +10,30 @@ channels go through crm_omnichannel's landing, visits through
 ``behavior.event._track``. The truth is not read here.
 """
 
+import csv
 import json
-import logging
 from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta
 from io import StringIO
-
-from . import company as known
-
-_logger = logging.getLogger(__name__)
+from pathlib import Path
 
 CAST = "crm_omnichannel"
 #: external ids of what is loaded: __company__.order_17 and the like
 MODULE = "__company__"
 SHELL = """
-import sys
+import logging, sys
 sys.path.insert(0, {root!r})
 from scripts import company_load
-company_load.load(env, {folder!r})
+
+class Loud(logging.Handler):
+    def emit(self, record):
+        print(record.levelname, record.name, record.getMessage())
+
+logging.getLogger().addHandler(Loud(logging.WARNING))
+loader = company_load.load(env, {folder!r})
 env.cr.commit()
 company_load.after_commit(env)
+print(loader.report())
 """
 STAGES = {"qualified": "crm.stage_lead2", "proposal": "crm.stage_lead3"}
 ACTIVITIES = {
@@ -44,13 +48,37 @@ _ESCAPES = str.maketrans(
 )
 
 
+def prepare(size, seed, as_of):
+    """Return the folder with a company's tables and truth, generated if need be."""
+    from .console import run
+    from .layout import LOGS, ROOT, RUN, VENV
+
+    folder = RUN / f"company/{size}-{seed}-{as_of}"
+    if not (folder / "truth/optimum.json").exists():
+        run(
+            [
+                *(VENV / "bin/python", "-m", "scripts.company", "--no-optimum"),
+                *("--size", size, "--seed", seed, "--as-of", as_of, "--out", folder),
+            ],
+            log=LOGS / "company.log",
+            hint="The demonstration company could not be generated",
+            cwd=ROOT,
+        )
+    return folder
+
+
 def load_into(database, folder):
-    """Load the tables in ``folder`` into ``database``; raise Failure if it fails."""
+    """Load the tables in ``folder`` into ``database``; raise Failure if it fails.
+
+    :return: what was loaded, and each warning that Odoo logged, a line each
+    """
     from . import odoo_command
     from .layout import ROOT
 
     code = SHELL.format(root=str(ROOT), folder=str(folder))
-    odoo_command.shell(database, code, "The demonstration company could not be loaded")
+    return odoo_command.shell(
+        database, code, "The demonstration company could not be loaded"
+    )
 
 
 def load(env, folder):
@@ -157,6 +185,7 @@ class Loader:
         self.cr = env.cr
         self.external = []
         self.counts = Counter()
+        self.left_out = []
 
     def run(self):
         """Load everything."""
@@ -171,11 +200,17 @@ class Loader:
         self._external_ids()
         self.env.invalidate_all()
         self._events()
-        for name, count in self.counts.items():
-            _logger.info("%s %s", count, name)
+
+    def report(self):
+        """Return what was loaded and what was left out, a line each."""
+        counted = [f"{count:>8,}  {name}" for name, count in self.counts.items()]
+        return "\n".join(counted + self.left_out)
 
     def _rows(self, name):
-        return known.read(self.folder, name)
+        """Yield the rows of a table as dicts of texts."""
+        path = Path(self.folder) / f"tables/{name}.csv"
+        with path.open(encoding="utf-8", newline="") as source:
+            yield from csv.DictReader(source)
 
     def _name(self, kind, number, model, record_id):
         self.external.append((f"{kind}_{number}", model, record_id))
@@ -713,7 +748,7 @@ class Loader:
 
     def _tickets(self):
         if "helpdesk.ticket" not in self.env:
-            _logger.warning("No helpdesk is installed: the tickets are left out.")
+            self.left_out.append("No helpdesk is installed: tickets are left out.")
             return
         rows = list(self._rows("tickets"))
         agents = [
@@ -811,7 +846,7 @@ class Loader:
                 score = int(row["satisfaction"])
                 ratings.add(
                     last,
-                    title,
+                    f"{ticket_number} - {title}",
                     score,
                     _grade(score),
                     person[0],
@@ -865,7 +900,7 @@ class Loader:
 
     def _campaigns(self):
         if "mailing.mailing" not in self.env:
-            _logger.warning("No mailings are installed: the campaigns are left out.")
+            self.left_out.append("No mailings are installed: campaigns are left out.")
             return
         mailings = {}
         for row in self._rows("campaigns"):
@@ -957,11 +992,7 @@ class Loader:
         """Land the visits, and the orders as the analytics addon sees them."""
         events = self.env.get("behavior.event")
         if events is None or not hasattr(events, "_track"):
-            _logger.warning(
-                "behavior.event has no _track: the visits are left out (they stay in"
-                " %s/tables/visits.csv).",
-                self.folder,
-            )
+            self.left_out.append("No event store is installed: visits are left out.")
             return
         sources = self.env["behavior.source"]
         source = sources._odoo_source(self.company)
