@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 
-from . import odoo_command, odoo_source, postgres
+from . import company_load, odoo_command, odoo_source, postgres
 from .console import Failure, step
 from .layout import (
     ADDONS,
@@ -23,6 +23,8 @@ from .layout import (
 )
 
 KEPT_TEMPLATES = 2
+# The day on which the company of the tests stands.
+COMPANY_AS_OF = "2026-10-01"
 FILESTORE = DATA / "filestore"
 # One statement a call, outside a transaction (CREATE DATABASE asks for that).
 SQL_RUNNER = """
@@ -136,6 +138,26 @@ def suite(demo=True):
         odoo_command.shell(name, WARM_UP, "The page bundles could not be built")
 
     return _template(kind, mark, "the six addons", build, demo)
+
+
+def company(size="S", seed=1, as_of=COMPANY_AS_OF):
+    """The suite's template with the known-truth company in it, ready to copy.
+
+    For tests that want it; made when the first one asks. Its truth lies in
+    ``company_load.prepare(size, seed, as_of)``.
+    """
+    base = suite()
+    parts = sorted((ROOT / "scripts").glob("company*.py"))
+    parts += sorted((ROOT / "scripts/causes").glob("*.py"))
+    mark = fingerprint(base, size, seed, as_of, *parts)
+
+    def build(name, _demo):
+        folder = company_load.prepare(size, seed, as_of)
+        copy(base, name)
+        company_load.load_into(name, folder)
+
+    title = f"the known-truth company, size {size} (about a minute)"
+    return _template("company", mark, title, build, True)
 
 
 def _installed_files():

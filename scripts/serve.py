@@ -8,14 +8,16 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from datetime import date
 from pathlib import Path
 
-from . import databases, layout, odoo_command, postgres, prepare
+from . import company_load, databases, layout, odoo_command, postgres, prepare
 from .console import Failure, say, step
 from .layout import LOGS, RUN, SERVED_DATABASE, is_done, preparing, set_done
 
 PID_FILE = RUN / "server.pid"
 START_SECONDS = 120
+COMPANY_SEED = 1
 GREETING = """
   {url}    log-in: admin / admin   (development only)
            中文: zhang / zhang      (开发环境专用)
@@ -83,6 +85,8 @@ def _prepare_database():
             template = databases.suite(demo)
             with step(f"Database “{SERVED_DATABASE}”"):
                 databases.copy(template, SERVED_DATABASE)
+            if demo:
+                _load_company()
             set_done("served-kind", kind)
         elif not is_done("served", mark):
             with step("Database: upgrading the six addons"):
@@ -93,6 +97,21 @@ def _prepare_database():
                 "  The database was made with another DEMO setting and is kept; "
                 "make clean starts anew."
             )
+
+
+def _load_company():
+    """Two years of the demonstration company, up to yesterday."""
+    with step("The demonstration company: two years of its life (about a minute)"):
+        try:
+            today = date.today().isoformat()
+            folder = company_load.prepare("S", COMPANY_SEED, today)
+            report = company_load.load_into(SERVED_DATABASE, folder)
+        except BaseException:
+            # half a company would stay for good: begin anew next time
+            databases.drop(SERVED_DATABASE)
+            raise
+    for line in report.splitlines():
+        say(f"    {line}")
 
 
 def _start(port, workers):

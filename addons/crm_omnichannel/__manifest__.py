@@ -39,6 +39,11 @@
     ],
     "demo": [
         "demo/res_users_demo.xml",
+        "demo/cast_res_company_demo.xml",
+        "demo/cast_resource_calendar_demo.xml",
+        "demo/cast_res_users_demo.xml",
+        "demo/cast_res_partner_demo.xml",
+        "demo/cast_product_demo.xml",
         "demo/omni_channel_demo.xml",
         "demo/omni_record_demo.xml",
         "demo/omni_segment_demo.xml",
