@@ -38,7 +38,7 @@ class PersonalizationPage(Controller):
         known = partner or self._known_by(website, anonymous_id)
         if known and known._personalization_refuses(website.sudo().company_id):
             # As a stranger, of whom nothing is kept.
-            partner, known, anonymous_id = partner.browse(), known.browse(), ""
+            partner, known = partner.browse(), known.browse()
         segment_ids = website._personalization_segments_of(known)
         answer, rows = {}, []
         exposures = request.env["personalization.exposure"]
@@ -57,9 +57,9 @@ class PersonalizationPage(Controller):
                     shown,
                     channel,
                     website,
-                    # Without consent, nobody is remembered.
+                    # Without consent, nobody is remembered.  Nor is an id that the
+                    # tracking does not know: anybody could send any number of them.
                     known if consent else None,
-                    anonymous_id,
                 )
             )
         if not (user and user._is_internal()):

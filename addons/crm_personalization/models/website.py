@@ -211,9 +211,10 @@ class Website(models.Model):
         partner_sudo, segments = self._personalization_visitor()
         shown = slot_sudo._show(partner_sudo, segments, shared=True)
         return Markup(
-            '<div class="o_personalization_content%s" data-proof="%s">%s</div>'
+            '<div class="o_personalization_content%s"%s data-proof="%s">%s</div>'
         ) % (
             " o_personalization_pending" if shown["pending"] else "",
+            Markup(' data-failed="1"' if shown["code"] == "default_error" else ""),
             self._personalization_proof(slot_sudo, shown),
             Markup(shown["html"]),
         )

@@ -11,3 +11,10 @@ class WebsitePage(models.Model):
             *super()._get_cache_key(request),
             *request.website._personalization_page_key(),
         )
+
+    @api.model
+    def _allow_cache_insertion(self, layout):
+        """What failed once may work the next time."""
+        return ' data-failed="1"' not in layout and super()._allow_cache_insertion(
+            layout
+        )

@@ -291,7 +291,7 @@ class TestWebsite(PersonalizationCase):
         self.assertEqual(exposures.partner_id, self.user_a.partner_id)
         self.assertEqual(
             set(exposures.mapped("subject")),
-            {f"partner:{self.user_a.partner_id.id}", "anonymous:browser-2", ""},
+            {f"partner:{self.user_a.partner_id.id}", ""},
         )
 
     def test_a_block_outside_of_templates(self):
@@ -379,6 +379,15 @@ class TestWebsite(PersonalizationCase):
                 raise ZeroDivisionError
             return render(slot, variant, partner, values)
 
+        # Not kept in the cache: the next visitor may be luckier.
+        cookie = self._segment_cookie(self.user_a)
+        self.env.registry.clear_cache()
+        with (
+            patch.object(slot_class, "_render_for", fail),
+            mute_logger("odoo.addons.crm_personalization.models.personalization_slot"),
+        ):
+            self.assertEqual(self._texts(self._home(cookie)), {DEFAULT})
+        self.assertEqual(self._texts(self._home(cookie)), {ONLY_A})
         self.authenticate(self.user_a.login, PASSWORD)
         with (
             patch.object(slot_class, "_render_for", fail),
@@ -389,7 +398,7 @@ class TestWebsite(PersonalizationCase):
         self.assertEqual(self._texts(html), {DEFAULT})
         self._ask("top", proof=self._proof(html))
         exposure = self.env["personalization.exposure"].search(
-            [("slot_id", "=", self.slot.id)]
+            [("slot_id", "=", self.slot.id), ("code", "=", "default_error")]
         )
         self.assertTrue(exposure.failed)
         self.assertTrue(exposure.is_default)
