@@ -2,6 +2,8 @@
 
 from odoo.tools import SQL
 
+from .models.governance_lineage_edge import REFRESHED_AT
+
 
 def forget_inherits(env, module):
     """Remove notes of other modules about models that go away with ``module``.
@@ -35,4 +37,5 @@ def forget_inherits(env, module):
 
 def uninstall_hook(env):
     """Leave nothing behind."""
+    env["ir.config_parameter"].set_param(REFRESHED_AT, False)
     forget_inherits(env, "crm_data_governance")

@@ -86,8 +86,8 @@ class GovernanceLineageEdge(models.Model):
     def _kind_names(self):
         """:return: ``{kind: name in the reader's language}``; extend for own kinds"""
         return {
-            "related": self.env._("repeats"),
-            "compute": self.env._("is computed from"),
+            "related": self.env._("Related"),
+            "compute": self.env._("Computation"),
         }
 
     @api.model

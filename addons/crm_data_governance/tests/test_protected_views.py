@@ -23,7 +23,8 @@ class TestProtectedViews(BaseCase):
             <field name="revenue" readonly="0" force_save="1"/>
             <field name="name"/>
             <field name="line_ids"><list default_order="price desc, id">
-            <field name="price" sum="Total"/><field name="phone"/></list></field></form>"""
+            <field name="price" sum="Total"/><field name="phone"/></list></field>
+            </form>"""
         )
         phone, revenue, name, _lines, price, other = root.iter("field")
         self.assertEqual(

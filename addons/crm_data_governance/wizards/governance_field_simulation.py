@@ -1,4 +1,4 @@
-from odoo import api, fields, models
+from odoo import SUPERUSER_ID, api, fields, models
 
 from ..tools.policies import Rule, binds, resolve
 
@@ -104,7 +104,8 @@ class GovernanceFieldSimulation(models.TransientModel):
 
     def _people(self):
         # sudo: accounts and their groups, shown to who keeps the policies.
-        return self.env["res.users"].sudo().search([("share", "=", False)])
+        domain = [("share", "=", False), ("id", "!=", SUPERUSER_ID)]
+        return self.env["res.users"].sudo().search(domain)
 
     def _is_bound(self, user):
         return binds(
