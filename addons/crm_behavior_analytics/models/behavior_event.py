@@ -9,6 +9,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL, email_normalize
 
 from .. import store
+from ..demo_messages import DEMO_VISITS
 from ..tools.tracking import Message, read_messages
 
 LANDING_TABLE = "behavior_event_landing"
@@ -91,7 +92,8 @@ class BehaviorEvent(models.Model):
         The view can tell the customer of an event, but only one event at a time; the
         store has indexes on what identities look like.
         """
-        condition = Domain("partner_id", operator, value)
+        # As a list: what is not quicker through identities stays as it is.
+        condition = [("partner_id", operator, value)]
         if operator != "in" or not all(isinstance(one, int) and one for one in value):
             return condition
         # sudo: an identity only leads to events, which have rules of their own.
@@ -120,7 +122,7 @@ class BehaviorEvent(models.Model):
 
         return Domain.custom(
             to_sql=to_sql,
-            predicate=lambda event: event.partner_id.id in value,
+            predicate=lambda event: event.partner_id and event.partner_id.id in value,
         )
 
     # --- LANDING ---
@@ -371,6 +373,37 @@ class BehaviorEvent(models.Model):
         source.invalidate_recordset(
             ["accepted_count", "duplicate_count", "refused_count"]
         )
+
+    @api.model
+    def _load_demo(self):
+        """Let the demonstration customers visit the shop, and say who they are."""
+        source = self.env.ref("crm_behavior_analytics.behavior_source_shop_demo")
+        now = fields.Datetime.now()
+        messages = []
+        for number, (email, visits) in enumerate(DEMO_VISITS.items(), 1):
+            visitor = f"demo-visitor-{number}"
+            for place, (days, kind, name, properties) in enumerate(visits):
+                at = now - timedelta(days=days, minutes=20 - place)
+                words = {"path": name} if kind == "page" else properties
+                messages.append(
+                    {
+                        "type": kind,
+                        "event": name,
+                        "messageId": f"{visitor}-{place}",
+                        "anonymousId": visitor,
+                        "receivedAt": at.isoformat(),
+                        "properties": words,
+                    }
+                )
+            messages.append(
+                {
+                    "type": "identify",
+                    "messageId": f"{visitor}-identify",
+                    "anonymousId": visitor,
+                    "traits": {"email": email},
+                }
+            )
+        self._track(source, messages)
 
     # --- HOUSEKEEPING ---
 

@@ -131,7 +131,7 @@ class BehaviorScore(models.Model):
                 reasons=[json.dumps(row[2]) for row in rows],
             )
         )
-        self.env.invalidate_all(flush=False)
+        self.env.invalidate_all()
 
     @api.model
     def _owners(self, res_model, res_ids):

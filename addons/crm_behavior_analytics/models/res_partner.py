@@ -66,14 +66,16 @@ class ResPartner(models.Model):
             partner.behavior_churn_band = score.band
             partner.behavior_churn_trend = score.trend
             partner.behavior_churn_as_of = score.as_of
-            partner.behavior_churn_reasons = score and Markup(
-                "<ul class='o_behavior_reasons mb-0'>%s</ul>"
-            ) % Markup().join(
-                Markup("<li>%s</li>") % reason
-                for reason in self.env["behavior.feature"]._render_reasons(
-                    score.reasons
-                )
+            partner.behavior_churn_reasons = (
+                self._render_behavior_reasons(score.reasons) if score else False
             )
+
+    @api.model
+    def _render_behavior_reasons(self, reasons):
+        return Markup("<ul class='o_behavior_reasons mb-0'>%s</ul>") % Markup().join(
+            Markup("<li>%s</li>") % reason
+            for reason in self.env["behavior.feature"]._render_reasons(reasons)
+        )
 
     @api.model
     def _search_behavior_churn_band(self, operator, value):

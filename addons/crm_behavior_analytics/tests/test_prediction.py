@@ -148,7 +148,7 @@ class TestTrainAndScore(PredictionCase):
         self.assertGreater(version.auc, version.rule_auc)
         self.assertGreater(version.auc, 0.75)
         self.assertLessEqual(version.auc_low, version.auc)
-        self.assertIn("AUC", prediction.message_ids[0].body)
+        self.assertIn("AUC", "".join(prediction.message_ids.mapped("body")))
         self.assertTrue(version.importance_html)
 
         prediction.action_score()
