@@ -18,6 +18,7 @@ MESSAGES = {
     "bad_timestamp": _lt("The time is not readable."),
     "no_event": _lt("The event has no name."),
     "no_identity": _lt("The message has neither a user ID nor an anonymous ID."),
+    "no_consent": _lt("The customer has refused analytics."),
     "timestamp_out_of_range": _lt("The time is before 2000 or in the future."),
     "unknown_type": _lt("The type of the message is unknown."),
     # why there is no model, or why it is not put to use (tools/training.py)

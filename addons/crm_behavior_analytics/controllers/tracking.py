@@ -112,9 +112,7 @@ class BehaviorTracking(Controller):
         try:
             items = list(read(request.guard.body, *arguments, received_at))
         except tracking.BodyError as error:
-            raise GuardError(
-                400, error.code, limit=tracking.MAX_MESSAGES
-            ) from error
+            raise GuardError(400, error.code, limit=tracking.MAX_MESSAGES) from error
         # Its own short transaction: two senders of the same messages wait for each
         # other instead of failing, and the answer comes after the commit.
         with read_committed(request.env) as cr:

@@ -11,6 +11,7 @@ from . import (
     governance_lineage,
     governance_metrics,
     omni_job,
+    omni_timeline,
     res_company,
     res_partner,
     sale_order,

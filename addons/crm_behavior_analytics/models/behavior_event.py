@@ -172,6 +172,7 @@ class BehaviorEvent(models.Model):
         if messages:
             self._ensure_partitions({item.received_at for item in messages.values()})
             self._link_visitors(source, messages.values())
+            self._refuse_unwilling(source, messages, verdicts)
             landed = self._copy_messages(source, messages.values())
             for verdict in verdicts:
                 known = verdict.get("messageId") not in landed
@@ -321,8 +322,74 @@ class BehaviorEvent(models.Model):
         return by_user, by_email
 
     @api.model
+    def _refuse_unwilling(self, source, messages, verdicts):
+        """Leave out the messages of customers who have refused analytics.
+
+        Whoever has not answered is a matter of the page, which asks before it sends.
+
+        :param dict messages: message id → ``Message``; the refused ones are taken out
+        """
+        if source.type == "odoo":
+            # An order is a fact of the contract, with consent or without.
+            return
+        names = {_visitor(message) for message in messages.values()}
+        self.env["omni.consent"].flush_model()
+        unwilling = set(
+            self.env.execute_query(
+                SQL(
+                    """
+                    WITH asked AS (
+                        SELECT kind, value, partner_id FROM omni_identity
+                        WHERE kind IN ('anonymous_id', 'user_id')
+                          AND value = ANY(%(values)s::varchar[])
+                          AND scope = ANY(%(scopes)s::varchar[])
+                    ), newest AS (
+                        -- the last word under each name of the person
+                        SELECT DISTINCT ON (
+                                   asked.kind, asked.value, answer.partner_id,
+                                   answer.identity_kind, answer.identity_value,
+                                   answer.channel
+                               )
+                               asked.kind, asked.value, answer.state
+                        FROM asked
+                        JOIN omni_consent AS answer
+                          ON answer.partner_id = asked.partner_id
+                          OR (answer.identity_kind = asked.kind
+                              AND answer.identity_value = asked.value)
+                        WHERE answer.purpose = 'analytics'
+                          AND (answer.channel IS NULL OR answer.channel = 'web')
+                          AND (answer.company_id IS NULL
+                               OR answer.company_id = %(company)s)
+                        ORDER BY asked.kind, asked.value, answer.partner_id,
+                                 answer.identity_kind, answer.identity_value,
+                                 answer.channel, answer.at DESC, answer.id DESC
+                    )
+                    SELECT DISTINCT kind, value FROM newest WHERE state <> 'granted'
+                    """,
+                    values=sorted({value for _kind, value in names}),
+                    scopes=source._identity_scopes(),
+                    company=source.company_id.id,
+                )
+            )
+        )
+        if not unwilling:
+            return
+        refused = {
+            message_id
+            for message_id, message in messages.items()
+            if _visitor(message) in unwilling
+        }
+        for message_id in refused:
+            del messages[message_id]
+        for verdict in verdicts:
+            if verdict.get("messageId") in refused:
+                verdict.update(status="refused", error="no_consent")
+
+    @api.model
     def _claim_identities(self, source, claims):
         """Note identities of a source; one that is taken stays as it is.
+
+        All in one query, as a batch may bring thousands.
 
         :param source: ``behavior.source``, one record
         :param dict claims: ``{(kind, value): partner id}``
@@ -334,8 +401,10 @@ class BehaviorEvent(models.Model):
             SQL(
                 """
                 INSERT INTO omni_identity
-                    (kind, value, scope, partner_id, company_id, last_seen_at)
-                SELECT kind, value, %(scope)s, partner_id, %(company)s, %(now)s
+                    (kind, value, scope, partner_id, company_id, first_seen_at,
+                     last_seen_at)
+                SELECT kind, value, %(scope)s, partner_id, %(company)s, %(first)s,
+                       %(now)s
                 FROM unnest(%(kinds)s::varchar[], %(values)s::varchar[],
                             %(partners)s::integer[])
                     AS claim (kind, value, partner_id)
@@ -343,6 +412,8 @@ class BehaviorEvent(models.Model):
                 """,
                 scope=source._identity_scopes()[0],
                 company=source.company_id.id,
+                # Odoo has always known its own customers: no news of their timeline.
+                first=None if source.type == "odoo" else fields.Datetime.now(),
                 now=fields.Datetime.now(),
                 kinds=[kind for kind, _value in keys],
                 values=[value for _kind, value in keys],
@@ -473,6 +544,13 @@ class BehaviorEvent(models.Model):
         (count,) = self.env.cr.fetchone()
         self.invalidate_model()
         return count
+
+
+def _visitor(message):
+    """The identifier that names whose message it is, as ``(kind, value)``."""
+    if message.user_id:
+        return "user_id", message.user_id
+    return "anonymous_id", message.anonymous_id
 
 
 def _pretty(value):

@@ -64,7 +64,9 @@ class BehaviorFeature(models.Model):
     @api.model
     def _refresh_catalogue(self):
         """Bring the catalogue in line with the definitions of all providers."""
-        known = {(feature.code, feature.res_model): feature for feature in self.search([])}
+        known = {
+            (feature.code, feature.res_model): feature for feature in self.search([])
+        }
         providers = self.env["behavior.feature.provider"]._feature_providers()
         new = []
         for code, provider in providers.items():

@@ -37,7 +37,9 @@ class BehaviorLanding(models.Model):
     @api.depends_context("lang")
     def _compute_reason(self):
         for landing in self:
-            landing.reason = render(landing.env, landing.code) if landing.code else False
+            landing.reason = (
+                render(landing.env, landing.code) if landing.code else False
+            )
 
     @api.autovacuum
     def _gc_landing(self):

@@ -59,7 +59,7 @@ class BehaviorPrediction(models.Model):
         index=True,
         default=lambda self: self._default_company_id(),
     )
-    res_model = fields.Char(compute="_compute_res_model", store=True)
+    res_model = fields.Char("Of", compute="_compute_res_model", store=True)
     label_method = fields.Selection(
         "_selection_label_method",
         "What Is Foretold",
@@ -154,7 +154,7 @@ class BehaviorPrediction(models.Model):
     job_state = fields.Selection(string="State of the Job", related="job_id.state")
     job_error = fields.Char("Error of the Job", related="job_id.error")
     score_ids = fields.One2many("behavior.score", "prediction_id", readonly=True)
-    score_count = fields.Integer(compute="_compute_score_count")
+    score_count = fields.Integer("Number of Scores", compute="_compute_score_count")
     scored_at = fields.Datetime(
         "Last Scored", compute="_compute_score_count", help="As of when scores are."
     )
@@ -210,7 +210,7 @@ class BehaviorPrediction(models.Model):
     @api.depends_context("lang")
     def _compute_last_version_id(self):
         for prediction in self:
-            version = prediction.version_ids[:1]
+            version = prediction.version_ids.sorted("number", reverse=True)[:1]
             prediction.last_version_id = version
             prediction.findings_text = version.findings_text
 
@@ -342,8 +342,10 @@ class BehaviorPrediction(models.Model):
         ]
         # sudo: features are made of all facts of the company; who may change the
         # prediction may have them counted, and sees scores only.
-        tables = self.env["behavior.feature.provider"].sudo()._export_tables(
-            [own, *providers], self.company_id, as_of
+        tables = (
+            self.env["behavior.feature.provider"]
+            .sudo()
+            ._export_tables([own, *providers], self.company_id, as_of)
         )
         spec = self._prepare_spec(as_of, providers, tables)
         self.job_id = self.env["omni.job"]._start(
@@ -366,7 +368,9 @@ class BehaviorPrediction(models.Model):
                 "min_acts": self.min_acts,
                 "active_days": self.active_days,
             },
-            "rule": label.rule if label.rule in self._feature_codes(providers) else None,
+            "rule": label.rule
+            if label.rule in self._feature_codes(providers)
+            else None,
             "as_of": as_of.isoformat(),
             "horizon_days": self.horizon_days,
             "gap_days": self.gap_days,

@@ -80,7 +80,7 @@ class BehaviorPredictionVersion(models.Model):
     rows = fields.Integer("Rows Learnt From", readonly=True, aggregator=None)
     units = fields.Integer("Customers", readonly=True, aggregator=None)
     report = fields.Json(readonly=True)
-    model = fields.Binary(readonly=True, attachment=True)
+    model = fields.Binary("Trained Model", readonly=True, attachment=True)
     findings_text = fields.Text("Why Not", compute="_compute_findings_text")
     importance_html = fields.Html(
         "What Counts", compute="_compute_importance_html", sanitize=False
@@ -126,9 +126,7 @@ class BehaviorPredictionVersion(models.Model):
         for version in self:
             importance = (version.report or {}).get("importance") or {}
             rows = Markup().join(
-                Markup(
-                    "<tr><td>%s</td><td class='text-end'>%s %%</td></tr>"
-                )
+                Markup("<tr><td>%s</td><td class='text-end'>%s %%</td></tr>")
                 % (
                     version._feature_name(code),
                     formatLang(self.env, 100 * share, digits=1),

@@ -18,7 +18,7 @@ class BehaviorScore(models.Model):
         "behavior.prediction", required=True, readonly=True, ondelete="cascade"
     )
     company_id = fields.Many2one("res.company", readonly=True, index=True)
-    res_model = fields.Char(required=True, readonly=True)
+    res_model = fields.Char("Of", required=True, readonly=True)
     res_id = fields.Many2oneReference(
         "Record", required=True, readonly=True, model_field="res_model"
     )

@@ -58,7 +58,7 @@ class BehaviorSource(models.Model):
         " website. It stores and sends nothing before the visitor has agreed to"
         " optional cookies.",
     )
-    website_hint = fields.Char(compute="_compute_website_hint")
+    website_hint = fields.Char("What Is Missing", compute="_compute_website_hint")
     origins = fields.Text(
         string="Allowed Origins",
         tracking=True,
@@ -398,7 +398,9 @@ class BehaviorSource(models.Model):
         :param companies: ``res.company`` (default: all)
         """
         if companies is None:
-            companies = self.env["res.company"].search([("active", "in", (True, False))])
+            companies = self.env["res.company"].search(
+                [("active", "in", (True, False))]
+            )
         known = (
             self.with_context(active_test=False)
             .search([("type", "=", "odoo"), ("company_id", "in", companies.ids)])

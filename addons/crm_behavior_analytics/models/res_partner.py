@@ -5,9 +5,7 @@ from odoo.fields import Domain
 
 CHURN = "churn"
 MAX_COUNT = 1000
-READERS = (
-    "crm_behavior_analytics.group_behavior_user,sales_team.group_sale_salesman"
-)
+READERS = "crm_behavior_analytics.group_behavior_user,sales_team.group_sale_salesman"
 
 
 class ResPartner(models.Model):
@@ -44,6 +42,7 @@ class ResPartner(models.Model):
         "Scored", compute="_compute_behavior_churn", groups=READERS
     )
     behavior_event_count = fields.Integer(
+        "Number of Events",
         compute="_compute_behavior_event_count",
         groups="crm_behavior_analytics.group_behavior_user",
     )

@@ -199,7 +199,7 @@ class TestEventStore(EventCase):
         self._track(self._message("page", anonymousId="somebody"))
         for domain in (
             [("partner_id", "=", self.partner.id)],
-            [("partner_id", "in", [self.partner.id, 0])],
+            [("partner_id", "in", [self.partner.id, self.env.user.partner_id.id])],
             [("partner_id", "!=", self.partner.id)],
             [("partner_id", "=", False)],
             [("partner_id", "!=", False)],
@@ -219,6 +219,57 @@ class TestEventStore(EventCase):
         plan = "\n".join(line for (line,) in self.env.cr.fetchall())
         self.assertRegex(plan, r"Bitmap Index Scan on behavior_event_store_\w+")
         self.assertNotIn("Seq Scan on behavior_event_store", plan)
+
+    def test_consent(self):
+        """Who has refused analytics is not tracked; who has not answered is asked."""
+        self._track(self._message("identify", traits={"email": self.partner.email}))
+        consents = self.env["omni.consent"]
+        later = fields.Datetime.now()
+        for minutes, state, status in (
+            (3, "revoked", "refused"),
+            (2, "granted", "accepted"),
+            (1, "denied", "refused"),
+        ):
+            consents._record(
+                self.partner, "analytics", state, at=later - timedelta(minutes=minutes)
+            )
+            with self.subTest(state=state):
+                self.assertEqual(self._track(self._message("page")), [status])
+        self.assertEqual(self._track(self._message(anonymousId="v2")), ["accepted"])
+        odoo = self.env["behavior.source"]._odoo_source(self.env.company)
+        self.Event._claim_identities(odoo, {("user_id", "me"): self.partner.id})
+        self.assertEqual(
+            self._track(self._message(userId="me"), source=odoo), ["accepted"]
+        )
+        self.assertIn("no_consent", self.source.landing_ids.mapped("code"))
+
+    def test_timeline(self):
+        """What the customer did stands on the timeline, newest first, once."""
+        odoo = self.env["behavior.source"]._odoo_source(self.env.company)
+        self.Event._claim_identities(odoo, {("user_id", "me"): self.partner.id})
+        self._track(self._message(userId="me"), source=odoo)
+        now = fields.Datetime.now()
+        self._track(
+            self._message("identify", traits={"email": self.partner.email}),
+            self._message(
+                "page",
+                timestamp=(now - timedelta(hours=2)).isoformat(),
+                properties={"path": "/shop"},
+            ),
+            self._message(timestamp=(now - timedelta(hours=1)).isoformat()),
+        )
+        timeline = self.partner.customer_360(sections=["timeline"])["timeline"]
+        entries = [entry for entry in timeline if entry["kind"] == "event"]
+        self.assertEqual(
+            [entry["text"] for entry in entries],
+            ["Product Viewed on Shop", "Saw /shop on Shop"],
+        )
+        chinese = self.partner.with_context(lang="zh_CN")
+        texts = [
+            entry["text"]
+            for entry in chinese.customer_360(sections=["timeline"])["timeline"]
+        ]
+        self.assertIn("在 Shop 上浏览了 /shop", texts)
 
     # --- RIGHTS ---
 

@@ -26,7 +26,8 @@ def frames(tables):
     }
     return {
         name: pl.DataFrame(
-            rows, {column: kinds[kind] for column, kind in COLUMNS[name].columns.items()}
+            rows,
+            {column: kinds[kind] for column, kind in COLUMNS[name].columns.items()},
         )
         for name, rows in tables.items()
     }
@@ -122,7 +123,9 @@ class Oracle:
             "invoices_overdue": len(overdue),
             "amount_overdue": sum(i["amount"] for i in overdue) / 100,
             "payment_delay_365d": mean(delays) if delays else None,
-            "late_deliveries_90d": len([d for d in late if self._in(d["known_at"], 90)]),
+            "late_deliveries_90d": len(
+                [d for d in late if self._in(d["known_at"], 90)]
+            ),
             "late_share_365d": len([d for d in late if d in year]) / len(year)
             if year
             else None,

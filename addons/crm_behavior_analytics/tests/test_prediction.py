@@ -232,9 +232,7 @@ class TestPrediction(PredictionCase):
         self.assertEqual(self.prediction.state, "refused")
         self.assertFalse(self.prediction.version_id)
         self.assertIn("0 days", self.prediction.findings_text)
-        self.assertIn(
-            "天", self.prediction.with_context(lang="zh_CN").findings_text
-        )
+        self.assertIn("天", self.prediction.with_context(lang="zh_CN").findings_text)
         with self.assertRaisesRegex(UserError, "train it first"):
             self.prediction.action_score()
 
@@ -244,15 +242,19 @@ class TestPrediction(PredictionCase):
         finding = Finding(
             "worse_than_rule", {"auc": 0.6, "rule_auc": 0.7, "rule": "tenure_days"}
         )
-        job = self.env["omni.job"].sudo().create(
-            {
-                "name": "x",
-                "function": "crm_x_tools.x:x",
-                "timeout": 1,
-                "memory": 1,
-                "arguments": {"spec": {"prediction_id": self.prediction.id}},
-                "result": {"usable": False, "findings": [vars(finding)]},
-            }
+        job = (
+            self.env["omni.job"]
+            .sudo()
+            .create(
+                {
+                    "name": "x",
+                    "function": "crm_x_tools.x:x",
+                    "timeout": 1,
+                    "memory": 1,
+                    "arguments": {"spec": {"prediction_id": self.prediction.id}},
+                    "result": {"usable": False, "findings": [vars(finding)]},
+                }
+            )
         )
         self.prediction._collect_training(job, Path("/nowhere"))
         self.assertEqual(self.prediction.version_id, self.version)
@@ -289,9 +291,7 @@ class TestPrediction(PredictionCase):
             scores.mapped(lambda s: (s.partner_id, s.band, s.trend)),
             [(self.partner, "medium", "steady"), (other, "low", "steady")],
         )
-        self.assertEqual(
-            scores[0].reasons_text, "No order for 74 days, usual gap 31"
-        )
+        self.assertEqual(scores[0].reasons_text, "No order for 74 days, usual gap 31")
         score = self._replace([self.partner.id, 0.8, []])
         self.assertRecordValues(
             score,

@@ -212,7 +212,9 @@ class TestTracking(BaseCase):
         self.assertEqual(outside.received_at, NOW, "a client cannot say so")
 
     def test_random_bytes_never_surprise(self):
-        seed = gzip.compress(b'{"batch": [{"type": "track"}], "sentAt": 1}' * 9, mtime=0)
+        seed = gzip.compress(
+            b'{"batch": [{"type": "track"}], "sentAt": 1}' * 9, mtime=0
+        )
         body = b'{"batch": [{"type": "track", "event": "A", "userId": "u"}, {}]}'
         for place in range(len(body)):
             mutant = body[:place] + bytes([seed[place % len(seed)]]) + body[place + 1 :]

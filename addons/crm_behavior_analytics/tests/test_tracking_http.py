@@ -29,7 +29,9 @@ class TestTrackingHttp(HttpCase):
             headers["Authorization"] = f"Basic {token}"
         elif key == "bearer":
             headers["Authorization"] = f"Bearer {self.key}"
-        body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        body = (
+            document if isinstance(document, bytes) else json.dumps(document).encode()
+        )
         return self.url_open(path, data=body, headers=headers, method="POST")
 
     def _events(self):

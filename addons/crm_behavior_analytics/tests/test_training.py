@@ -194,7 +194,9 @@ class TestTraining(BaseCase):
         labels = (rng.random(rows) < frame["figure"]).astype(int)
         half = np.arange(rows // 2)
         folds = [(half, half + rows // 2)]
-        _model, report = training.train(frame, labels, list(frame), folds, rule="figure")
+        _model, report = training.train(
+            frame, labels, list(frame), folds, rule="figure"
+        )
         self.assertFalse(report["usable"])
         (finding,) = report["findings"]
         self.assertEqual(finding["code"], "worse_than_rule")
@@ -207,9 +209,7 @@ class TestTraining(BaseCase):
         times = np.repeat([0, 100], 105)
 
         def codes(labels, groups, folds, **gate):
-            findings = training.check_data(
-                labels, groups, folds, training.Gate(**gate)
-            )
+            findings = training.check_data(labels, groups, folds, training.Gate(**gate))
             return {finding.code: finding.params for finding in findings}
 
         rng = np.random.default_rng(0)
@@ -236,5 +236,3 @@ class TestTraining(BaseCase):
             training.top_reasons(parts, ["a", "b", "c", "d"], most=3),
             [[("a", 0.5), ("c", 0.2)], []],
         )
-
-

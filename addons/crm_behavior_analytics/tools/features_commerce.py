@@ -57,9 +57,7 @@ DEFINITIONS = [
         lambda t, now: days_since(t.known_at.max(), now),
         shown_with=("order_gap_mean",),
     ),
-    Feature(
-        "tenure_days", "orders", lambda t, now: days_since(t.known_at.min(), now)
-    ),
+    Feature("tenure_days", "orders", lambda t, now: days_since(t.known_at.min(), now)),
     Feature("order_gap_mean", "orders", lambda t, now: t.gap_days.mean()),
     Feature("order_gap_max", "orders", lambda t, now: t.gap_days.max()),
     Feature(

@@ -622,5 +622,3 @@ def top_reasons(contributions, names, most=3, least=0.05):
         ]
         for row, columns in enumerate(order)
     ]
-
-
