@@ -34,8 +34,8 @@ MESSAGES = {
         " needed to learn from."
     ),
     "no_history": _lt(
-        "The data go back %(found)s days: too short for the horizon. Shorten the horizon"
-        " or wait."
+        "The data go back %(found)s days: too short for the horizon. Shorten the"
+        " horizon or wait."
     ),
     "short_history": _lt(
         "The data do not go back far enough to test a model on a time that it has not"

@@ -1,3 +1,4 @@
+import uuid
 from pathlib import Path
 
 from odoo import fields
@@ -110,7 +111,9 @@ class BehaviorTracking(Controller):
             raise GuardError(403, "forbidden")
         received_at = fields.Datetime.now()
         try:
-            items = list(read(request.guard.body, *arguments, received_at))
+            items = list(
+                read(request.guard.body, *arguments, received_at, uuid.uuid4().hex)
+            )
         except tracking.BodyError as error:
             raise GuardError(400, error.code, limit=tracking.MAX_MESSAGES) from error
         # Its own short transaction: two senders of the same messages wait for each

@@ -1,4 +1,5 @@
 import json
+import uuid
 from collections import Counter
 from contextlib import closing
 from datetime import timedelta
@@ -143,7 +144,8 @@ class BehaviorEvent(models.Model):
         :return: list of verdicts as of :meth:`_land`
         """
         received_at = received_at or fields.Datetime.now()
-        return self._land(source, read_messages(messages, received_at), received_at)
+        items = read_messages(messages, received_at, uuid.uuid4().hex)
+        return self._land(source, items, received_at)
 
     @api.model
     def _land(self, source, items, received_at):

@@ -200,8 +200,10 @@ class BehaviorFeatureProvider(models.AbstractModel):
             """
             SELECT invoice.commercial_partner_id, invoice.invoice_date::timestamp,
                    invoice.invoice_date_due + interval '1 day',
-                   CASE WHEN invoice.payment_state IN ('paid', 'in_payment', 'reversed')
-                        THEN coalesce(paid.day, invoice.invoice_date_due)::timestamp END,
+                   CASE WHEN invoice.payment_state IN
+                             ('paid', 'in_payment', 'reversed')
+                        THEN coalesce(paid.day, invoice.invoice_date_due)::timestamp
+                   END,
                    round(invoice.amount_total_signed * 100)::bigint
             FROM account_move AS invoice
             LEFT JOIN LATERAL (

@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from odoo import api, fields, models
@@ -419,7 +420,7 @@ class BehaviorPrediction(models.Model):
             return
         rows = tool.read_scores(folder)
         self.env["behavior.score"]._replace(
-            prediction, version, rows, fields.Datetime.to_datetime(spec["as_of"][:19])
+            prediction, version, rows, datetime.fromisoformat(spec["as_of"])
         )
 
     def _band_sql(self, score):

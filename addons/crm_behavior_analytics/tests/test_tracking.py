@@ -17,13 +17,15 @@ class TestTracking(BaseCase):
 
     def _batch(self, *messages, **envelope):
         body = json.dumps({"batch": list(messages), **envelope}).encode()
-        return list(tracking.read_batch(body, NOW))
+        return list(tracking.read_batch(body, NOW, "r"))
 
     def _code(self, raw):
         """The verdict on one message given as JSON text, between two good ones."""
         good = '{"type": "track", "event": "A", "userId": "u"}'
         body = f'{{"batch": [{good}, {raw}, {good}], "sentAt": null}}'
-        items = list(tracking.read_batch(body.encode("utf-8", "surrogatepass"), NOW))
+        items = list(
+            tracking.read_batch(body.encode("utf-8", "surrogatepass"), NOW, "r")
+        )
         self.assertEqual(len(items), 3, "the others are read")
         for place in (0, 2):
             self.assertIsInstance(items[place], tracking.Message)
@@ -145,6 +147,9 @@ class TestTracking(BaseCase):
         plain = {"type": "track", "event": "A", "userId": "u"}
         first, second = self._batch(plain, plain)
         self.assertNotEqual(first.message_id, second.message_id)
+        body = json.dumps({"batch": [plain]}).encode()
+        (again,) = tracking.read_batch(body, NOW, "another receipt")
+        self.assertNotEqual(again.message_id, first.message_id)
         (given,) = self._batch({**plain, "messageId": "m-1"})
         self.assertEqual(given.message_id, "m-1")
 
@@ -164,30 +169,30 @@ class TestTracking(BaseCase):
             b'{"batch" []}',
         ):
             with self.subTest(body=body), self.assertRaises(tracking.BodyError):
-                list(tracking.read_batch(body, NOW))
-        self.assertEqual(list(tracking.read_batch(b'{"batch": []}', NOW)), [])
+                list(tracking.read_batch(body, NOW, "r"))
+        self.assertEqual(list(tracking.read_batch(b'{"batch": []}', NOW, "r")), [])
 
     def test_too_many(self):
         body = b'{"batch": [' + b",".join([b"1"] * 2501) + b"]}"
         with self.assertRaises(tracking.BodyError) as caught:
-            list(tracking.read_batch(body, NOW))
+            list(tracking.read_batch(body, NOW, "r"))
         self.assertEqual(caught.exception.code, "too_many_messages")
 
     def test_bytes_that_are_no_text(self):
         body = b'{"batch": [{"type": "page", "userId": "\xff"}, {"type": "page",'
         body += b'"userId": "u"}]}'
-        bad, good = tracking.read_batch(body, NOW)
+        bad, good = tracking.read_batch(body, NOW, "r")
         self.assertIn(bad.code, ("bad_encoding", "lone_surrogate"))
         self.assertEqual(good.user_id, "u")
 
     def test_single(self):
         (item,) = tracking.read_single(
-            b'{\n"event": "A",\n"type": "page", "userId": "u"}', "track", NOW
+            b'{\n"event": "A",\n"type": "page", "userId": "u"}', "track", NOW, "r"
         )
         self.assertEqual((item.type, item.event), ("track", "A"))
         for body in (b"[]", b"", b'{"a": }', b'{"a": 1}, {"b": 2}', b"{} x"):
             with self.subTest(body=body), self.assertRaises(tracking.BodyError):
-                tracking.read_single(body, "track", NOW)
+                tracking.read_single(body, "track", NOW, "r")
 
     def test_write_key(self):
         self.assertEqual(tracking.write_key(b'{"batch": [1], "writeKey": "k"}'), "k")
@@ -201,11 +206,11 @@ class TestTracking(BaseCase):
             "userId": "u",
             "receivedAt": "2025-01-01T00:00:00",
         }
-        (item,) = tracking.read_messages([message], NOW)
+        (item,) = tracking.read_messages([message], NOW, "r")
         self.assertEqual(item.received_at, datetime(2025, 1, 1))
         self.assertEqual(item.timestamp, datetime(2025, 1, 1))
         (late,) = tracking.read_messages(
-            [{**message, "receivedAt": "2027-01-01T00:00:00"}], NOW
+            [{**message, "receivedAt": "2027-01-01T00:00:00"}], NOW, "r"
         )
         self.assertEqual(late.code, "timestamp_out_of_range")
         (outside,) = self._batch(message)
@@ -219,7 +224,7 @@ class TestTracking(BaseCase):
         for place in range(len(body)):
             mutant = body[:place] + bytes([seed[place % len(seed)]]) + body[place + 1 :]
             try:
-                items = list(tracking.read_batch(mutant, NOW))
+                items = list(tracking.read_batch(mutant, NOW, "r"))
             except tracking.BodyError:
                 continue
             for item in items:

@@ -106,27 +106,45 @@ class TestTraining(BaseCase):
         self.assertTrue(270 <= covered <= 297, covered)
 
     def test_calibration(self):
-        """Stated and seen frequencies agree, for few rows and for many."""
+        """The true probability comes out, also where labels are noisy; few or many."""
         rng = np.random.default_rng(4)
-        for rows in (600, 6000):
-            margin = rng.normal(0, 2, rows)
-            truth = 1 / (1 + np.exp(-(0.5 * margin - 1)))
-            labels = (rng.random(rows) < truth).astype(int)
-            calibration = training.calibrate(margin, labels)
-            self.assertEqual(bool(calibration.margins), rows == 6000)
-            fresh = rng.normal(0, 2, 20000)
-            stated = calibration(fresh)
-            expected = 1 / (1 + np.exp(-(0.5 * fresh - 1)))
-            self.assertLess(np.mean(np.abs(stated - expected)), 0.03)
-            order = np.argsort(fresh)
-            self.assertTrue(np.all(np.diff(stated[order]) >= 0), "ranks are kept")
-            self.assertTrue(np.all((stated > 0) & (stated < 1)))
+        for noise in (0.0, 0.1):
+            for rows in (150, 900, 6000):
+                with self.subTest(noise=noise, rows=rows):
+                    self._check_calibration(rng, rows, noise)
+
+    def _check_calibration(self, rng, rows, noise):
+        def truth(margin):
+            return noise + (1 - 2 * noise) / (1 + np.exp(-(1.5 * margin - 1)))
+
+        margin = rng.normal(0, 2, rows)
+        labels = (rng.random(rows) < truth(margin)).astype(int)
+        calibration = training.calibrate(margin, labels)
+        fresh = np.sort(rng.normal(0, 2, 20000))
+        stated = calibration(fresh)
+        self.assertLess(np.mean(np.abs(stated - truth(fresh))), 1 / np.sqrt(rows))
+        self.assertTrue(np.all(np.diff(stated) >= 0), "ranks are kept")
+        self.assertTrue(np.all((stated > 0) & (stated < 1)))
+
+    def test_useless_margins(self):
+        """Whoever cannot rank says how often it happens, to everybody."""
+        labels = np.array([1, 1, 0, 1] * 10)
+        calibration = training.calibrate(-labels.astype(float), labels)
+        np.testing.assert_allclose(calibration(np.array([-9.0, 0, 9])), 0.75)
 
     def test_calibrated_out_of_fold(self):
+        """Stated and seen differ by no more than chance (chi-square, 99.9 %)."""
+        from scipy.stats import chi2
+
         curve = self.report["calibration"]
         self.assertEqual(sum(part["rows"] for part in curve), len(self.labels))
-        gap = sum(abs(p["stated"] - p["seen"]) * p["rows"] for p in curve)
-        self.assertLess(gap / len(self.labels), 0.05)
+        statistic = sum(
+            part["rows"]
+            * (part["seen"] - part["stated"]) ** 2
+            / (part["stated"] * (1 - part["stated"]))
+            for part in curve
+        )
+        self.assertLess(statistic, chi2.ppf(0.999, len(curve)))
 
     def test_contributions_add_up(self):
         """What the features add is the margin, less the same constant for every row."""

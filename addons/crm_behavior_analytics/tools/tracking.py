@@ -151,6 +151,7 @@ class Reader:
     """Makes :class:`Message` of parsed documents (an envelope of the landing).
 
     :param datetime received_at: when the batch arrived
+    :param str receipt: a text that no other batch has
     :param str kind: type of a single call, None if each message names its own
     :param sent_at: ``sentAt`` of the batch, any JSON value
     :param dict context: context of the batch, for messages without one
@@ -159,9 +160,16 @@ class Reader:
     """
 
     def __init__(
-        self, received_at, kind=None, sent_at=None, context=None, trusted=False
+        self,
+        received_at,
+        receipt,
+        kind=None,
+        sent_at=None,
+        context=None,
+        trusted=False,
     ):
         self.received_at = received_at
+        self.receipt = receipt
         self.kind = kind
         self.sent_at = sent_at
         self.context = context
@@ -208,7 +216,7 @@ class Reader:
         """
         digest = hashlib.sha256(landing.canonical(document))
         if index is not None:
-            digest.update(f"{self.received_at.isoformat()}/{index}".encode())
+            digest.update(f"{self.receipt}/{index}".encode())
         return f"sha256:{digest.hexdigest()}"
 
     def _received_at(self, document):
@@ -311,11 +319,12 @@ def _few(items):
         yield item
 
 
-def read_batch(body, received_at):
+def read_batch(body, received_at, receipt):
     """Return a :class:`Message` or ``Refused`` for each message of a batch.
 
     :param bytes body: ``{"batch": [...], "sentAt": …, "context": …}``
     :param datetime received_at: when it arrived
+    :param str receipt: a text that no other body has
     :return: iterator
     :raises BodyError: the body is no batch, or has too many messages
     """
@@ -327,6 +336,7 @@ def read_batch(body, received_at):
     context = _value(values.get("context", "null"))
     reader = Reader(
         received_at,
+        receipt,
         sent_at=_value(values.get("sentAt", "null")),
         context=context if isinstance(context, dict) else None,
     )
@@ -339,12 +349,13 @@ def read_batch(body, received_at):
     )
 
 
-def read_single(body, kind, received_at):
+def read_single(body, kind, received_at, receipt):
     """Return a :class:`Message` or ``Refused`` of a single call, as a list of one.
 
     :param bytes body: one message
     :param str kind: its type, by the address it was sent to
     :param datetime received_at: when it arrived
+    :param str receipt: a text that no other body has
     :raises BodyError: the body is no object
     """
     text = _decode(body).strip()
@@ -353,7 +364,7 @@ def read_single(body, kind, received_at):
     # a batch of one, which may be written over several lines
     items = landing.read_items(
         f"[{text}]".encode("utf-8", "surrogateescape"),
-        Reader(received_at, kind),
+        Reader(received_at, receipt, kind),
         max_bytes=MAX_MESSAGE_BYTES,
     )
     found = list(items)
@@ -362,13 +373,14 @@ def read_single(body, kind, received_at):
     return found
 
 
-def read_messages(messages, received_at):
+def read_messages(messages, received_at, receipt):
     """Yield the verdicts of messages that the server itself makes.
 
     :param messages: iterable of dicts in Segment's shape; ``receivedAt`` is obeyed
     :param datetime received_at: for those that do not say
+    :param str receipt: a text that no other call has
     """
-    reader = Reader(received_at, trusted=True)
+    reader = Reader(received_at, receipt, trusted=True)
     return landing.read_documents(
         enumerate(messages), reader, max_bytes=MAX_MESSAGE_BYTES
     )

@@ -8,8 +8,9 @@ compared with a rule of one feature.  A model that does not rank better than the
 reported as not usable.
 
 Scores are probabilities: margins (log-odds) calibrated on predictions that were made
-for rows the model had not seen (cross-fitting by unit), by isotonic regression where
-there are many of both classes, else by a sigmoid (Platt 1999; Zadrozny and Elkan 2002).
+for rows the model had not seen (cross-fitting by unit), by a sigmoid, a sigmoid with a
+floor and a ceiling or isotonic regression, whichever is best on held-out rows (Platt
+1999; Zadrozny and Elkan 2002).
 Contributions are exact Shapley values in log-odds: LightGBM's TreeSHAP (Lundberg et al.
 2020), for the linear model weight times distance from the mean.
 
@@ -17,7 +18,7 @@ Everything is determined by the seed.
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from math import sqrt
 
 import numpy as np
@@ -25,8 +26,10 @@ import numpy as np
 ROUNDS = 600
 PATIENCE = 30
 INNER_FOLDS = 4
-# Both classes need so many before steps are finer than a sigmoid is wrong.
+# So many rows of both classes are needed to tell a floor and a ceiling, or steps.
+BOUNDED_FROM = 30
 ISOTONIC_FROM = 500
+CALIBRATION_FOLDS = 5
 TOP_SHARE = 0.1
 CURVE_BINS = 10
 Z95 = 1.959963984540054
@@ -115,11 +118,13 @@ def _both(labels):
 
 @dataclass(frozen=True)
 class Calibration:
-    """Margin → probability: a sigmoid (``slope``, ``offset``) or a rising line through
-    points (``margins``, ``values``)."""
+    """Margin → probability: a sigmoid (``slope``, ``offset``) between a floor and a
+    ceiling, or a rising line through points (``margins``, ``values``)."""
 
     slope: float = 1.0
     offset: float = 0.0
+    floor: float = 0.0
+    ceiling: float = 1.0
     margins: "tuple | None" = None
     values: "tuple | None" = None
 
@@ -129,7 +134,8 @@ class Calibration:
         """
         if self.margins:
             return np.interp(margin, self.margins, self.values)
-        return _sigmoid(self.slope * np.asarray(margin) + self.offset)
+        share = _sigmoid(self.slope * np.asarray(margin) + self.offset)
+        return self.floor + (self.ceiling - self.floor) * share
 
 
 def _sigmoid(value):
@@ -137,22 +143,84 @@ def _sigmoid(value):
 
 
 def calibrate(margins, labels):
-    """Fit a :class:`Calibration` to margins of rows that the model had not seen."""
+    """Fit a :class:`Calibration` to margins of rows that the model had not seen.
+
+    Of a sigmoid, a sigmoid with a floor and a ceiling (labels are noisy: no margin is
+    certain) and, with enough rows, the isotonic line the one that foretells held-out
+    rows best, by log loss.
+    """
+    labels = np.asarray(labels)
     positives = int(np.sum(labels))
-    if min(positives, len(labels) - positives) >= ISOTONIC_FROM:
-        return _isotonic(margins, labels)
+    smaller = min(positives, len(labels) - positives)
+    candidates = [_fit_sigmoid]
+    if smaller >= BOUNDED_FROM:
+        candidates.append(_fit_bounded)
+    if smaller >= ISOTONIC_FROM:
+        candidates.append(_fit_isotonic)
+    if len(candidates) == 1:
+        return _fit_sigmoid(margins, labels)
+    # Rows of all margins in each part, whatever their order was.
+    part = np.empty(len(labels), dtype=np.int64)
+    part[np.lexsort((labels, margins))] = np.arange(len(labels)) % CALIBRATION_FOLDS
+    losses = {}
+    for fit_one in candidates:
+        scores = np.empty(len(labels))
+        for number in range(CALIBRATION_FOLDS):
+            rest = part != number
+            scores[~rest] = fit_one(margins[rest], labels[rest])(margins[~rest])
+        losses[fit_one] = measure(labels, scores)["log_loss"]
+    return min(losses, key=losses.get)(margins, labels)
+
+
+def _fit_sigmoid(margins, labels):
     from sklearn.linear_model import LogisticRegression
 
     line = LogisticRegression(C=1e6).fit(margins.reshape(-1, 1), labels)
     slope, offset = float(line.coef_[0, 0]), float(line.intercept_[0])
-    # Margins that do not rank at all: everybody gets the mean.
-    return Calibration(max(slope, 0.0), offset)
+    if slope <= 0:
+        # Margins that do not rank at all: everybody gets the mean.
+        mean = float(np.mean(labels))
+        return Calibration(0.0, float(np.log(mean / (1 - mean))))
+    return Calibration(slope, offset)
 
 
-def _isotonic(margins, labels):
-    """Isotonic steps, each put at its centre: the line between two centres rises, so
-    that no ranking is lost inside a step (centred isotonic regression, Oron and Flournoy
-    2017)."""
+def _fit_bounded(margins, labels):
+    """Most likely sigmoid between a floor and a ceiling."""
+    from scipy.optimize import minimize
+
+    start = _fit_sigmoid(margins, labels)
+    if start.slope <= 0:
+        return start
+
+    def calibration(values):
+        slope, offset, low, high = values
+        return Calibration(
+            float(np.exp(slope)),
+            float(offset),
+            float(0.5 * _sigmoid(low)),
+            float(1 - 0.5 * _sigmoid(high)),
+        )
+
+    def loss(values):
+        scores = np.clip(calibration(values)(margins), 1e-9, 1 - 1e-9)
+        return -np.mean(labels * np.log(scores) + (1 - labels) * np.log(1 - scores))
+
+    found = minimize(
+        loss,
+        [np.log(start.slope), start.offset, -3.0, -3.0],
+        method="L-BFGS-B",
+        # a floor or ceiling of nothing is the plain sigmoid
+        bounds=[(None, None), (None, None), (-12, 12), (-12, 12)],
+    )
+    return calibration(found.x)
+
+
+def _fit_isotonic(margins, labels):
+    """Isotonic steps, each put at its centre.
+
+    The line between two centres rises, so that no ranking is lost inside a step
+    (centred isotonic regression, Oron and Flournoy 2017).
+    """
     from sklearn.isotonic import IsotonicRegression
 
     fitted = IsotonicRegression(out_of_bounds="clip").fit_transform(margins, labels)
@@ -408,12 +476,10 @@ def fit_rule(frame, labels, names, name=None):
     scale = float(np.std(values)) or 1.0
     calibration = calibrate(sign * values / scale, np.asarray(labels))
     if calibration.margins:
-        calibration = Calibration(
-            margins=tuple(margin * scale for margin in calibration.margins),
-            values=calibration.values,
-        )
+        margins = tuple(margin * scale for margin in calibration.margins)
+        calibration = replace(calibration, margins=margins)
     else:
-        calibration = Calibration(calibration.slope / scale, calibration.offset)
+        calibration = replace(calibration, slope=calibration.slope / scale)
     return Rule(name, sign, default, calibration)
 
 
@@ -525,8 +591,6 @@ def train(
     labels = np.asarray(labels, dtype=np.int64)
     groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
     data = {name: np.asarray(frame[name], dtype=np.float64) for name in names}
-    # Rows that are the same in whatever order they come: the seed decides, not the
-    # order in which a database returned them.
     folds = [
         (train_rows, test_rows)
         for train_rows, test_rows in folds
