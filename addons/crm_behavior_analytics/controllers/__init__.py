@@ -1,1 +1,1 @@
-from . import check
+from . import check, tracking

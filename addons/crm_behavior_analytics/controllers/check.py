@@ -23,12 +23,8 @@ class BehaviorCheck(Controller):
 
         The guard has already refused a wrong key and a foreign origin.
         """
-        credential_sudo = request.guard.credential
-        # sudo: the caller is known by its key only; one record, three fields.
-        source_sudo = (
-            request.env["behavior.source"]
-            .sudo()
-            .search([("credential_id", "=", credential_sudo.id)], limit=1)
+        source_sudo = request.env["behavior.source"]._of_credential(
+            request.guard.credential
         )
         if not source_sudo:
             # A key of another part of the suite may have the scope.

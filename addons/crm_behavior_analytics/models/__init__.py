@@ -1,1 +1,19 @@
-from . import behavior_source, governance_lineage, governance_metrics
+from . import (
+    behavior_event,
+    behavior_feature,
+    behavior_feature_provider,
+    behavior_landing,
+    behavior_prediction,
+    behavior_prediction_version,
+    behavior_score,
+    behavior_source,
+    governance_erasure,
+    governance_lineage,
+    governance_metrics,
+    omni_job,
+    omni_timeline,
+    res_company,
+    res_partner,
+    sale_order,
+    website,
+)

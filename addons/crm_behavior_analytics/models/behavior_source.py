@@ -1,11 +1,14 @@
 import re
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 
 from ..const import SCOPE
-from ..tools.origins import OriginError, is_insecure, parse_origins
+from ..tools.origins import OriginError, is_insecure, origin_of_page, parse_origins
 
+# Requests a minute: a page's visitors share its key.
+RATE = 6000
+ODOO_CODE = "odoo"
 CODE = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
 
 
@@ -23,6 +26,18 @@ class BehaviorSource(models.Model):
         " digits, - and _.",
     )
     active = fields.Boolean(default=True, tracking=True)
+    type = fields.Selection(
+        [
+            ("web", "Website or App"),
+            ("server", "Server"),
+            ("odoo", "Odoo"),
+        ],
+        required=True,
+        default="web",
+        help="Website or App: its key stands in pages and works from their origins"
+        " only. Server: its key is secret and works from everywhere. Odoo: what"
+        " happens in Odoo itself, such as orders.",
+    )
     company_id = fields.Many2one(
         "res.company",
         required=True,
@@ -36,6 +51,14 @@ class BehaviorSource(models.Model):
         ondelete="set null",
         help="The Odoo website that this source describes, if it is one.",
     )
+    on_website = fields.Boolean(
+        "Track the Website",
+        tracking=True,
+        help="Put the tracking script with this source's key into each page of the"
+        " website. It stores and sends nothing before the visitor has agreed to"
+        " optional cookies.",
+    )
+    website_hint = fields.Char("What Is Missing", compute="_compute_website_hint")
     origins = fields.Text(
         string="Allowed Origins",
         tracking=True,
@@ -58,6 +81,10 @@ class BehaviorSource(models.Model):
         string="Key Last Used on", compute="_compute_credential"
     )
     request_example = fields.Text(string="Example", compute="_compute_request_example")
+    landing_ids = fields.One2many("behavior.landing", "source_id")
+    accepted_count = fields.Integer("Accepted", compute="_compute_counts")
+    duplicate_count = fields.Integer("Duplicates", compute="_compute_counts")
+    refused_count = fields.Integer("Refused", compute="_compute_counts")
 
     _code_uniq = models.Constraint(
         "UNIQUE(company_id, code)", "A company has one source of a code."
@@ -94,23 +121,103 @@ class BehaviorSource(models.Model):
             source.state = credential_sudo.state or "no_key"
             source.last_used_at = credential_sudo.last_used_at
 
-    @api.depends("state", "public_key", "origins")
+    @api.depends("state", "public_key", "origins", "type")
     def _compute_request_example(self):
         for source in self:
             origin = (source.origins or "").split("\n")[0]
-            source.request_example = (
-                "\n".join(
-                    (
-                        f"curl -X POST {source.get_base_url()}/behavior/check \\",
-                        f"  -H 'Authorization: Bearer {source.public_key}' \\",
-                        f"  -H 'Origin: {origin}'",
-                    )
-                )
-                if source.state == "active" and origin
-                else False
+            key = source.public_key or "<key>"
+            lines = [
+                f"curl {source.get_base_url()}/v1/track \\",
+                f"  -H 'Authorization: Bearer {key}' \\",
+                f"  -H 'Origin: {origin}' \\" if source.type == "web" else "",
+                "  -H 'Content-Type: application/json' \\",
+                '  -d \'{"event": "Product Viewed", "anonymousId": "a1",'
+                ' "properties": {"sku": "A-1"}}\'',
+            ]
+            shown = source.state == "active" and (origin or source.type == "server")
+            source.request_example = "\n".join(filter(None, lines)) if shown else False
+
+    @api.depends("landing_ids.messages")
+    def _compute_counts(self):
+        counts = {
+            (source.id, outcome): messages
+            for source, outcome, messages in self.env["behavior.landing"]._read_group(
+                [("source_id", "in", self.ids)],
+                ["source_id", "outcome"],
+                ["messages:sum"],
             )
+        }
+        for source in self:
+            source.accepted_count = counts.get((source.id, "accepted"), 0)
+            source.duplicate_count = counts.get((source.id, "duplicate"), 0)
+            source.refused_count = counts.get((source.id, "refused"), 0)
+
+    @api.depends("on_website", "state", "website_id.cookies_bar", "website_id.domain")
+    @api.depends_context("lang")
+    def _compute_website_hint(self):
+        """What keeps the script on the website from collecting anything."""
+        for source in self:
+            website = source.website_id
+            origins = (source.origins or "").split()
+            if not source.on_website or not website:
+                source.website_hint = False
+            elif source.state != "active":
+                source.website_hint = source.env._(
+                    "Issue the write key: without it the website has no script."
+                )
+            elif website.domain and _origin_of(website.domain) not in origins:
+                source.website_hint = source.env._(
+                    "%(origin)s is not among the allowed origins: what the website"
+                    " sends is refused.",
+                    origin=_origin_of(website.domain) or website.domain,
+                )
+            elif not website.cookies_bar:
+                source.website_hint = source.env._(
+                    "The website has no cookies bar, so nobody can agree and nothing"
+                    " is collected. Switch it on in the settings of the website."
+                )
+            else:
+                source.website_hint = False
 
     # --- CONSTRAINTS ---
+
+    @api.constrains("on_website", "website_id", "active")
+    def _check_on_website(self):
+        for source in self.filtered(lambda s: s.on_website and s.active):
+            if not source.website_id:
+                raise ValidationError(
+                    self.env._("Name the website that is to be tracked.")
+                )
+            if self.search_count(
+                [
+                    ("website_id", "=", source.website_id.id),
+                    ("on_website", "=", True),
+                    ("id", "!=", source.id),
+                ],
+                limit=1,
+            ):
+                raise ValidationError(
+                    self.env._("Another source tracks this website already.")
+                )
+
+    @api.constrains("type", "company_id")
+    def _check_fixed(self):
+        """What the key and the events of a source rest on stays as it is."""
+        if self.filtered("landing_ids") or self.sudo().credential_id:
+            raise ValidationError(
+                self.env._(
+                    "The type and the company of a source that has a key or events"
+                    " cannot be changed: create another one."
+                )
+            )
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_used(self):
+        """What has landed is kept: a source with events is archived, not deleted."""
+        if self.landing_ids.filtered(lambda landing: landing.outcome == "accepted"):
+            raise UserError(
+                self.env._("A source that has events cannot be deleted: archive it.")
+            )
 
     @api.constrains("code")
     def _check_code(self):
@@ -167,7 +274,7 @@ class BehaviorSource(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        return super().create(
+        sources = super().create(
             [
                 {**vals, "origins": self._normalised_origins(vals["origins"])}
                 if "origins" in vals
@@ -175,6 +282,8 @@ class BehaviorSource(models.Model):
                 for vals in vals_list
             ]
         )
+        sources._forget_pages()
+        return sources
 
     def write(self, vals):
         if "origins" in vals:
@@ -185,7 +294,14 @@ class BehaviorSource(models.Model):
         if vals.get("active") is False:
             # An archived source takes nothing any more; a new key wakes it.
             self.filtered(lambda s: s.state == "active").action_revoke_key()
+        if {"on_website", "website_id", "active", "credential_id"} & vals.keys():
+            self._forget_pages()
         return result
+
+    @api.model
+    def _forget_pages(self):
+        """Let the website render its pages anew: they hold the script and its key."""
+        self.env.registry.clear_cache("templates")
 
     def copy_data(self, default=None):
         vals_list = super().copy_data(default=default)
@@ -199,12 +315,16 @@ class BehaviorSource(models.Model):
     # --- KEYS ---
 
     def _prepare_credential_values(self):
-        return {
+        values = {
             **super()._prepare_credential_values(),
-            "kind": "public",
+            "kind": "public" if self.type == "web" else "secret",
             "scopes": SCOPE,
-            "origins": self.origins,
+            "origins": self.origins if self.type == "web" else False,
         }
+        # sudo: as in the mixin; a rate that somebody has set stays.
+        if not self.sudo().credential_id:
+            values["rate"] = RATE
+        return values
 
     def _update_credentials(self):
         """Let the keys follow their sources: an origin removed is refused at once."""
@@ -218,7 +338,11 @@ class BehaviorSource(models.Model):
 
     def issue_key(self):
         self.ensure_one()
-        if not self.origins:
+        if self.type == "odoo":
+            raise UserError(
+                self.env._("What happens in Odoo itself needs no key to be noted.")
+            )
+        if self.type == "web" and not self.origins:
             raise ValidationError(
                 self.env._(
                     "Add an allowed origin first: without one the key would be"
@@ -227,12 +351,107 @@ class BehaviorSource(models.Model):
             )
         key = super().issue_key()
         self.active = True
+        self._forget_pages()
         return key
+
+    def action_revoke_key(self):
+        result = super().action_revoke_key()
+        self._forget_pages()
+        return result
 
     def action_issue_key(self):
         """Issue the write key; a public one stays readable on the form."""
+        self.ensure_one()
+        if self.type == "server":
+            return super().action_issue_key()
         self.issue_key()
         return True
+
+    @api.model
+    def _of_credential(self, credential):
+        """Return the source (superuser) that a credential belongs to, or none.
+
+        :param credential: ``governance.credential``, as the guard gives it
+        """
+        # sudo: the caller is known by its key only.
+        return self.sudo().search([("credential_id", "=", credential.id)], limit=1)
+
+    # --- IDENTITY ---
+
+    def _identity_scopes(self):
+        """Scopes of the identities that name the customers of a source.
+
+        Its own come first, and are the only ones that it may add: a page must not
+        tell other channels who is who.
+
+        :return: list of str
+        """
+        self.ensure_one()
+        return [f"source:{self.id}", f"company:{self.company_id.id}", "company:0"]
+
+    # --- ODOO AS A SOURCE ---
+
+    @api.model
+    def _ensure_odoo_sources(self, companies=None):
+        """Give each company the source of what happens in Odoo.
+
+        :param companies: ``res.company`` (default: all)
+        """
+        if companies is None:
+            companies = self.env["res.company"].search(
+                [("active", "in", (True, False))]
+            )
+        known = (
+            self.with_context(active_test=False)
+            .search([("type", "=", "odoo"), ("company_id", "in", companies.ids)])
+            .company_id
+        )
+        return self.create(
+            [
+                {
+                    "name": "Odoo",
+                    "code": ODOO_CODE,
+                    "type": "odoo",
+                    "company_id": company.id,
+                }
+                for company in companies - known
+            ]
+        )
+
+    @api.model
+    def _odoo_source(self, company):
+        """Return the source (superuser) of what happens in Odoo, one a company."""
+        # sudo: whoever confirms an order need not know of sources.
+        return self.sudo().search(
+            [("type", "=", "odoo"), ("company_id", "=", company.id)], limit=1
+        )
+
+    # --- ACTIONS ---
+
+    def action_view_events(self):
+        """Open the events of the source."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "crm_behavior_analytics.behavior_event_action"
+        )
+        action["context"] = {"search_default_source_id": self.id}
+        return action
+
+    def action_view_landings(self):
+        """Open what became of the source's messages."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "crm_behavior_analytics.behavior_landing_action"
+        )
+        action["context"] = {
+            "search_default_source_id": self.id,
+            **(
+                {f"search_default_{outcome}": 1}
+                if (outcome := self.env.context.get("behavior_outcome"))
+                else {}
+            ),
+        }
+        return action
 
     def action_check(self):
         """Open the check of a page address."""
@@ -245,3 +464,11 @@ class BehaviorSource(models.Model):
             "target": "new",
             "context": {"default_source_id": self.id},
         }
+
+
+def _origin_of(address):
+    """Return the origin of a website's address, or None."""
+    try:
+        return origin_of_page(address)
+    except OriginError:
+        return None

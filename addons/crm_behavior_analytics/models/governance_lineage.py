@@ -1,6 +1,12 @@
+import importlib
+
 from odoo import api, models
 
 from odoo.addons.crm_data_governance.tools.lineage import Edge
+
+from .res_partner import CHURN
+
+EVENT = "behavior.event.properties"
 
 
 class GovernanceLineage(models.AbstractModel):
@@ -8,12 +14,59 @@ class GovernanceLineage(models.AbstractModel):
 
     @api.model
     def _lineage_edges(self):
+        """Source → event → feature → version of a prediction → score → customer."""
         yield from super()._lineage_edges()
+        yield from self._source_edges()
+        yield from self._feature_edges()
+        yield from self._prediction_edges()
+
+    @api.model
+    def _source_edges(self):
         for source in self.env["behavior.source"].search_fetch(
-            [], ["code", "company_id", "origins", "website_id"]
+            [], ["code", "company_id", "origins", "website_id", "type"]
         ):
             node = f"behavior_source:{source.company_id.id}/{source.code}"
             for origin in (source.origins or "").split():
                 yield Edge(f"origin:{origin}", node, "collects", True)
             if source.website_id:
                 yield Edge(f"website:{source.website_id.id}", node, "collects", True)
+            if source.type == "odoo":
+                yield Edge("sale.order.state", node, "observes", True)
+            for field in ("type", "timestamp", "properties"):
+                yield Edge(node, f"behavior.event.{field}", "landing", True)
+        # Whose event it is, is decided by the identities at the moment of reading.
+        yield Edge("omni.identity.partner_id", "behavior.event.partner_id", "identity")
+
+    @api.model
+    def _feature_edges(self):
+        providers = self.env["behavior.feature.provider"]._feature_providers()
+        for provider in providers.values():
+            module = importlib.import_module(provider.module)
+            tables = {one.code: one.table for one in module.DEFINITIONS}
+            for definition in module.DEFINITIONS:
+                names = (
+                    {definition.table}
+                    if definition.table
+                    # a derived one rests on what it is shown with
+                    else {tables[code] for code in definition.shown_with}
+                )
+                for name in sorted(names):
+                    for source in provider.tables[name].sources:
+                        yield Edge(source, f"feature:{definition.code}", "feature")
+
+    @api.model
+    def _prediction_edges(self):
+        predictions = self.env["behavior.prediction"].search(
+            [("version_id", "!=", False)]
+        )
+        for prediction in predictions:
+            version = prediction.version_id
+            node = (
+                f"prediction:{prediction.company_id.id}/{prediction.code}"
+                f"/{version.number}"
+            )
+            for code in version.report["names"]:
+                yield Edge(f"feature:{code}", node, "training")
+            yield Edge(node, "behavior.score.score", "prediction")
+            if prediction.code == CHURN:
+                yield Edge(node, "res.partner.behavior_churn_score", "prediction")

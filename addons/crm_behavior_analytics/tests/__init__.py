@@ -1,1 +1,12 @@
-from . import test_behavior_source, test_check_endpoint, test_origins
+from . import (
+    test_behavior_source,
+    test_check_endpoint,
+    test_event_store,
+    test_features,
+    test_orders,
+    test_origins,
+    test_prediction,
+    test_tracking,
+    test_tracking_http,
+    test_training,
+)

@@ -1,0 +1,126 @@
+import uuid
+from pathlib import Path
+
+from odoo import fields
+from odoo.http import Controller, Response, request
+from odoo.tools import LazyTranslate
+from odoo.tools.misc import file_path
+
+from odoo.addons.crm_data_governance.db import read_committed
+from odoo.addons.crm_data_governance.endpoint import (
+    GuardError,
+    add_messages,
+    guarded,
+)
+
+from ..const import SCOPE
+from ..tools import tracking
+
+_lt = LazyTranslate(__name__)
+
+SDK_PATH = "crm_behavior_analytics/static/src/sdk/sdk.js"
+SDK_CACHE_SECONDS = 3600
+
+add_messages(
+    {"too_many_messages": _lt("A batch has at most %(limit)s messages.")},
+)
+
+
+def _key_in_body(current):
+    """The write key, where a client can send no header (``sendBeacon``)."""
+    current.guard.read_body()
+    return tracking.write_key(current.guard.body)
+
+
+class BehaviorTracking(Controller):
+    @guarded(
+        "/v1/batch",
+        code="behavior.batch",
+        title=_lt("Track a batch of events"),
+        methods=["POST"],
+        scope=SCOPE,
+        max_bytes=tracking.MAX_BODY_BYTES,
+        key_of=_key_in_body,
+    )
+    def batch(self):
+        """Land a batch: always 200 with a verdict for each message, if readable."""
+        return self._land(tracking.read_batch)
+
+    @guarded(
+        "/v1/track",
+        code="behavior.track",
+        title=_lt("Track an event"),
+        methods=["POST"],
+        scope=SCOPE,
+        max_bytes=tracking.MAX_BODY_BYTES,
+        key_of=_key_in_body,
+    )
+    def track(self):
+        """Land one thing that somebody did."""
+        return self._land(tracking.read_single, "track")
+
+    @guarded(
+        "/v1/page",
+        code="behavior.page",
+        title=_lt("Track a page view"),
+        methods=["POST"],
+        scope=SCOPE,
+        max_bytes=tracking.MAX_BODY_BYTES,
+        key_of=_key_in_body,
+    )
+    def page(self):
+        """Land one page that somebody saw."""
+        return self._land(tracking.read_single, "page")
+
+    @guarded(
+        "/v1/identify",
+        code="behavior.identify",
+        title=_lt("Identify a visitor"),
+        methods=["POST"],
+        scope=SCOPE,
+        max_bytes=tracking.MAX_BODY_BYTES,
+        key_of=_key_in_body,
+    )
+    def identify(self):
+        """Land who somebody is."""
+        return self._land(tracking.read_single, "identify")
+
+    @guarded(
+        "/behavior/sdk.js",
+        code="behavior.sdk",
+        title=_lt("The tracking script"),
+        methods=["GET"],
+        auth="open",
+        readonly=True,
+    )
+    def sdk(self):
+        """Serve the script under the name that pages keep."""
+        return Response(
+            Path(file_path(SDK_PATH)).read_bytes(),
+            content_type="text/javascript; charset=utf-8",
+            headers={"Cache-Control": f"public, max-age={SDK_CACHE_SECONDS}"},
+        )
+
+    @staticmethod
+    def _land(read, *arguments):
+        source_sudo = request.env["behavior.source"]._of_credential(
+            request.guard.credential
+        )
+        if not source_sudo:
+            # A key of another part of the suite may have the scope.
+            raise GuardError(403, "forbidden")
+        received_at = fields.Datetime.now()
+        try:
+            items = list(
+                read(request.guard.body, *arguments, received_at, uuid.uuid4().hex)
+            )
+        except tracking.BodyError as error:
+            raise GuardError(400, error.code, limit=tracking.MAX_MESSAGES) from error
+        # Its own short transaction: two senders of the same messages wait for each
+        # other instead of failing, and the answer comes after the commit.
+        with read_committed(request.env) as cr:
+            source_sudo = source_sudo.with_env(source_sudo.env(cr=cr))
+            verdicts = source_sudo.env["behavior.event"]._land(
+                source_sudo, items, received_at
+            )
+        return {"success": True, "verdicts": verdicts}

@@ -1,0 +1,194 @@
+"""What the codes of verdicts, findings and reasons say, in the reader's language."""
+
+from typing import NamedTuple
+
+from odoo.tools import LazyTranslate
+
+from odoo.addons.crm_omnichannel.messages import MESSAGES as LANDING_MESSAGES
+
+_lt = LazyTranslate(__name__)
+
+MESSAGES = {
+    # why a message is refused (tools/tracking.py), besides the landing's reasons
+    "bad_context": _lt("The context is not an object."),
+    "bad_event": _lt("The name of the event is too long or not a text."),
+    "bad_id": _lt("A user ID or an anonymous ID is too long or not a text."),
+    "bad_message_id": _lt("The message ID is too long or not a text."),
+    "bad_properties": _lt("The properties or traits are not an object."),
+    "bad_timestamp": _lt("The time is not readable."),
+    "no_event": _lt("The event has no name."),
+    "no_identity": _lt("The message has neither a user ID nor an anonymous ID."),
+    "no_consent": _lt("The customer has refused analytics."),
+    "timestamp_out_of_range": _lt("The time is before 2000 or in the future."),
+    "unknown_type": _lt("The type of the message is unknown."),
+    # why there is no model, or why it is not put to use (tools/training.py)
+    "few_units": _lt(
+        "There are data of %(found)s customers only; at least %(needed)s are needed."
+    ),
+    "few_positives": _lt(
+        "What is to be foretold has happened to %(found)s only; at least %(needed)s are"
+        " needed to learn from."
+    ),
+    "few_negatives": _lt(
+        "What is to be foretold has spared %(found)s only; at least %(needed)s are"
+        " needed to learn from."
+    ),
+    "no_history": _lt(
+        "The data go back %(found)s days: too short for the horizon. Shorten the"
+        " horizon or wait."
+    ),
+    "short_history": _lt(
+        "The data do not go back far enough to test a model on a time that it has not"
+        " seen. Shorten the horizon or wait."
+    ),
+    "worse_than_rule": _lt(
+        "The model does not rank better than the simple rule “%(rule)s” (AUC %(auc)s"
+        " against %(rule_auc)s), so it is not put to use."
+    ),
+}
+
+
+def render(env, code, params=None):
+    """Return the text of a code in the language of the environment."""
+    message = MESSAGES.get(code) or LANDING_MESSAGES.get(code)
+    if message is None:
+        return code or ""
+    text = env._(message)
+    try:
+        return text % params if params else text
+    except (KeyError, TypeError, ValueError):
+        # Parameters of another version of the code: the bare code still tells.
+        return code
+
+
+class FeatureText(NamedTuple):
+    """What a feature is called, what it says, and how a reason tells its value."""
+
+    name: str
+    description: str
+    reason: str
+
+
+FEATURES = {
+    "orders_30d": FeatureText(
+        _lt("Orders, 30 days"),
+        _lt("Confirmed orders in the last 30 days."),
+        _lt("%(orders_30d)s orders in 30 days"),
+    ),
+    "orders_90d": FeatureText(
+        _lt("Orders, 90 days"),
+        _lt("Confirmed orders in the last 90 days."),
+        _lt("%(orders_90d)s orders in 90 days"),
+    ),
+    "orders_365d": FeatureText(
+        _lt("Orders, 365 days"),
+        _lt("Confirmed orders in the last 365 days."),
+        _lt("%(orders_365d)s orders in a year, customer for %(tenure_days)s days"),
+    ),
+    "orders_change_90d": FeatureText(
+        _lt("Change of orders, 90 days"),
+        _lt("Orders in the last 90 days less those in the 90 days before."),
+        _lt(
+            "%(orders_90d)s orders in 90 days, %(orders_change_90d)s against the 90"
+            " days before"
+        ),
+    ),
+    "amount_90d": FeatureText(
+        _lt("Amount, 90 days"),
+        _lt("Untaxed amount ordered in the last 90 days."),
+        _lt("Ordered for %(amount_90d)s in 90 days"),
+    ),
+    "amount_365d": FeatureText(
+        _lt("Amount, 365 days"),
+        _lt("Untaxed amount ordered in the last 365 days."),
+        _lt("Ordered for %(amount_365d)s in a year"),
+    ),
+    "amount_mean": FeatureText(
+        _lt("Mean order"),
+        _lt("Mean untaxed amount of an order."),
+        _lt("Mean order of %(amount_mean)s"),
+    ),
+    "days_since_order": FeatureText(
+        _lt("Days since the last order"),
+        _lt("Days since the last confirmed order."),
+        _lt("No order for %(days_since_order)s days, usual gap %(order_gap_mean)s"),
+    ),
+    "tenure_days": FeatureText(
+        _lt("Days as a customer"),
+        _lt("Days since the first confirmed order."),
+        _lt("Customer for %(tenure_days)s days"),
+    ),
+    "order_gap_mean": FeatureText(
+        _lt("Usual gap"),
+        _lt("Mean number of days between two orders."),
+        _lt("Orders every %(order_gap_mean)s days"),
+    ),
+    "order_gap_max": FeatureText(
+        _lt("Longest gap"),
+        _lt("Greatest number of days between two orders."),
+        _lt("Longest gap between two orders: %(order_gap_max)s days"),
+    ),
+    "order_gap_ratio": FeatureText(
+        _lt("Days since the last order, in usual gaps"),
+        _lt("Days since the last order, divided by the usual gap."),
+        _lt("No order for %(days_since_order)s days, usual gap %(order_gap_mean)s"),
+    ),
+    "invoices_overdue": FeatureText(
+        _lt("Overdue invoices"),
+        _lt("Invoices that were due and not paid."),
+        _lt("%(invoices_overdue)s overdue invoices, %(amount_overdue)s in all"),
+    ),
+    "amount_overdue": FeatureText(
+        _lt("Overdue amount"),
+        _lt("Amount of the invoices that were due and not paid."),
+        _lt("Invoices over %(amount_overdue)s are overdue"),
+    ),
+    "payment_delay_365d": FeatureText(
+        _lt("Delay of payments"),
+        _lt("Mean days from due date to payment, of the last year's invoices."),
+        _lt("Pays %(payment_delay_365d)s days after the due date"),
+    ),
+    "late_deliveries_90d": FeatureText(
+        _lt("Late deliveries, 90 days"),
+        _lt("Deliveries promised for the last 90 days that were not done in time."),
+        _lt("%(late_deliveries_90d)s late deliveries in 90 days"),
+    ),
+    "late_share_365d": FeatureText(
+        _lt("Share of late deliveries"),
+        _lt("Share of the last year's deliveries that were not done in time."),
+        _lt("Share of late deliveries in a year: %(late_share_365d)s"),
+    ),
+    "page_views_30d": FeatureText(
+        _lt("Page views, 30 days"),
+        _lt("Pages seen in the last 30 days."),
+        _lt("%(page_views_30d)s page views in 30 days"),
+    ),
+    "page_views_90d": FeatureText(
+        _lt("Page views, 90 days"),
+        _lt("Pages seen in the last 90 days."),
+        _lt("%(page_views_90d)s page views in 90 days"),
+    ),
+    "page_views_change_30d": FeatureText(
+        _lt("Change of page views, 30 days"),
+        _lt("Pages seen in the last 30 days less those in the 30 days before."),
+        _lt(
+            "%(page_views_30d)s page views in 30 days, %(page_views_change_30d)s"
+            " against the 30 days before"
+        ),
+    ),
+    "active_days_30d": FeatureText(
+        _lt("Active days, 30 days"),
+        _lt("Days with a visit or an action in the last 30 days."),
+        _lt("Active on %(active_days_30d)s of 30 days"),
+    ),
+    "actions_30d": FeatureText(
+        _lt("Actions, 30 days"),
+        _lt("Tracked actions in the last 30 days."),
+        _lt("%(actions_30d)s actions in 30 days"),
+    ),
+    "days_since_visit": FeatureText(
+        _lt("Days since the last visit"),
+        _lt("Days since the last page view."),
+        _lt("No visit for %(days_since_visit)s days"),
+    ),
+}

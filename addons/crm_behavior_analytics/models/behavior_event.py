@@ -1,0 +1,585 @@
+import json
+import uuid
+from collections import Counter
+from contextlib import closing
+from datetime import timedelta
+from io import StringIO
+
+from odoo import api, fields, models
+from odoo.fields import Domain
+from odoo.tools import SQL, email_normalize
+
+from .. import store
+from ..demo_messages import DEMO_VISITS
+from ..tools.tracking import Message, read_messages
+
+LANDING_TABLE = "behavior_event_landing"
+_COPY_ESCAPES = str.maketrans(
+    {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\b": "\\b", "\f": "\\f"}
+)
+# Days for which a repeated message is known as such.
+DEFAULT_DEDUPLICATION_DAYS = 90
+
+
+class BehaviorEvent(models.Model):
+    """What somebody did: a view on the partitioned store (``store.py``)."""
+
+    _name = "behavior.event"
+    _description = "Behavior Event"
+    _auto = False
+    _log_access = False
+    _order = "received_at desc, id desc"
+    _rec_name = "event"
+
+    source_id = fields.Many2one("behavior.source", readonly=True)
+    company_id = fields.Many2one("res.company", readonly=True)
+    message_id = fields.Char("Message ID", readonly=True)
+    type = fields.Selection(
+        [
+            ("track", "Action"),
+            ("page", "Page View"),
+            ("screen", "Screen View"),
+            ("identify", "Identification"),
+            ("group", "Group"),
+            ("alias", "Alias"),
+        ],
+        readonly=True,
+    )
+    event = fields.Char(readonly=True)
+    page = fields.Char(readonly=True)
+    anonymous_id = fields.Char("Anonymous ID", readonly=True)
+    user_id = fields.Char("User ID", readonly=True)
+    identity_id = fields.Many2one(
+        "omni.identity",
+        readonly=True,
+        help="The identity by which the event was known when it landed.",
+    )
+    partner_id = fields.Many2one(
+        "res.partner",
+        "Customer",
+        readonly=True,
+        search="_search_partner_id",
+        help="Whose event it is by today's identities.",
+    )
+    timestamp = fields.Datetime("Happened", readonly=True)
+    received_at = fields.Datetime("Received", readonly=True)
+    properties = fields.Json(readonly=True)
+    context = fields.Json(readonly=True)
+    properties_text = fields.Text("Details", compute="_compute_texts")
+    context_text = fields.Text("Surroundings", compute="_compute_texts")
+
+    def init(self):
+        store.create_store(self.env.cr)
+        self._ensure_partitions()
+        store.create_view(self.env.cr)
+
+    @api.depends("type", "event", "page")
+    @api.depends_context("lang")
+    def _compute_display_name(self):
+        types = dict(self._fields["type"]._description_selection(self.env))
+        for event in self:
+            event.display_name = event.event or event.page or types.get(event.type)
+
+    @api.depends("properties", "context")
+    def _compute_texts(self):
+        for event in self:
+            event.properties_text = _pretty(event.properties)
+            event.context_text = _pretty(event.context)
+
+    @api.model
+    def _search_partner_id(self, operator, value):
+        """Find the events of customers through their identities.
+
+        The view can tell the customer of an event, but only one event at a time; the
+        store has indexes on what identities look like.
+        """
+        # As a list: what is not quicker through identities stays as it is.
+        condition = [("partner_id", operator, value)]
+        if operator != "in" or not all(isinstance(one, int) and one for one in value):
+            return condition
+        # sudo: an identity only leads to events, which have rules of their own.
+        identities = (
+            self.env["omni.identity"]
+            .sudo()
+            .search_fetch([("partner_id", "in", list(value))], ["kind", "value"])
+        )
+        names = [
+            identity.value
+            for identity in identities
+            if identity.kind in ("anonymous_id", "user_id")
+        ]
+
+        def to_sql(model, alias, query):
+            return SQL(
+                "(%s = ANY(%s) OR coalesce(%s, %s) = ANY(%s)) AND %s = ANY(%s)",
+                SQL.identifier(alias, "identity_id"),
+                identities.ids,
+                SQL.identifier(alias, "user_id"),
+                SQL.identifier(alias, "anonymous_id"),
+                names,
+                SQL.identifier(alias, "partner_id"),
+                list(value),
+            )
+
+        return Domain.custom(
+            to_sql=to_sql,
+            predicate=lambda event: event.partner_id and event.partner_id.id in value,
+        )
+
+    # --- LANDING ---
+
+    @api.model
+    def _track(self, source, messages, received_at=None):
+        """Land messages that the server itself makes, each once.
+
+        Any number of them, in a constant number of queries and in the caller's
+        transaction.
+
+        :param source: ``behavior.source``, one record
+        :param messages: iterable of dicts in Segment's shape (``type``, ``event``,
+            ``userId`` / ``anonymousId``, ``messageId``, ``timestamp``,
+            ``properties``, ``context``); times are ISO texts. For history a message
+            may say itself when it was received (``receivedAt``, not in the future)
+        :param datetime received_at: naive UTC, for those that do not say; default now
+        :return: list of verdicts as of :meth:`_land`
+        """
+        received_at = received_at or fields.Datetime.now()
+        items = read_messages(messages, received_at, uuid.uuid4().hex)
+        return self._land(source, items, received_at)
+
+    @api.model
+    def _land(self, source, items, received_at):
+        """Store what arrived, each message once, as one transaction.
+
+        :param source: ``behavior.source``, one record
+        :param items: iterable of ``Message`` and ``Refused`` (``tools/tracking.py``)
+        :param datetime received_at: naive UTC
+        :return: list of ``{"index", "messageId", "status"}``, with ``error`` (a code)
+            for the refused; status is accepted, duplicate or refused
+        """
+        source.ensure_one()
+        verdicts, messages = [], {}
+        for item in items:
+            verdict = {"index": item.index}
+            verdicts.append(verdict)
+            if not isinstance(item, Message):
+                verdict.update(status="refused", error=item.code)
+                continue
+            verdict["messageId"] = item.message_id
+            # the second of two equal ones in a batch
+            verdict["status"] = (
+                "duplicate" if item.message_id in messages else "accepted"
+            )
+            messages.setdefault(item.message_id, item)
+        if messages:
+            self._ensure_partitions({item.received_at for item in messages.values()})
+            self._link_visitors(source, messages.values())
+            self._refuse_unwilling(source, messages, verdicts)
+            landed = self._copy_messages(source, messages.values())
+            for verdict in verdicts:
+                known = verdict.get("messageId") not in landed
+                if verdict["status"] == "accepted" and known:
+                    verdict["status"] = "duplicate"
+            self.invalidate_model()
+        self._log_landing(source, received_at, verdicts)
+        return verdicts
+
+    @api.model
+    def _copy_messages(self, source, messages):
+        """Bring messages in by COPY; return the ids of those that are new."""
+        cr = self.env.cr
+        # It lives as long as the connection, so that a batch does not write the
+        # system catalogue.
+        cr.execute(
+            SQL(
+                """
+                CREATE TEMPORARY TABLE IF NOT EXISTS %s (
+                    position integer, message_id text, type text, event text,
+                    anonymous_id text, user_id text, "timestamp" timestamp,
+                    received_at timestamp, page text, properties jsonb, context jsonb
+                ) ON COMMIT DELETE ROWS
+                """,
+                SQL.identifier(LANDING_TABLE),
+            )
+        )
+        # two landings may share a transaction
+        cr.execute(SQL("DELETE FROM %s", SQL.identifier(LANDING_TABLE)))
+        with closing(StringIO()) as buffer:
+            for position, message in enumerate(messages):
+                buffer.write(_copy_row(position, message))
+            buffer.seek(0)
+            cr.copy_expert(f"COPY {LANDING_TABLE} FROM STDIN", buffer)
+        # Keys go in sorted, so that two senders of the same messages wait for each
+        # other instead of locking each other out; ids follow the order of arrival.
+        cr.execute(
+            SQL(
+                """
+                WITH fresh AS (
+                    INSERT INTO behavior_message (source_id, message_id, received_at)
+                    SELECT %(source)s, message_id, received_at FROM %(landing)s
+                    ORDER BY message_id
+                    ON CONFLICT DO NOTHING
+                    RETURNING message_id
+                ), stored AS (
+                    INSERT INTO behavior_event_store
+                        (received_at, source_id, company_id, message_id, type, event,
+                         anonymous_id, user_id, identity_id, "timestamp", page,
+                         properties, context)
+                    SELECT item.received_at, %(source)s, %(company)s, item.message_id,
+                           item.type, item.event, item.anonymous_id, item.user_id,
+                           identity.id, item."timestamp", item.page, item.properties,
+                           item.context
+                    FROM %(landing)s AS item
+                    JOIN fresh USING (message_id)
+                    LEFT JOIN LATERAL (
+                        SELECT known.id FROM omni_identity AS known
+                        WHERE known.kind = CASE WHEN item.user_id IS NULL
+                                                THEN 'anonymous_id' ELSE 'user_id' END
+                          AND known.value = coalesce(item.user_id, item.anonymous_id)
+                          AND known.scope = ANY(%(scopes)s)
+                        ORDER BY array_position(%(scopes)s, known.scope)
+                        LIMIT 1
+                    ) AS identity ON TRUE
+                    ORDER BY item.position
+                )
+                SELECT message_id FROM fresh
+                """,
+                source=source.id,
+                company=source.company_id.id,
+                landing=SQL.identifier(LANDING_TABLE),
+                scopes=SQL("%s::varchar[]", source._identity_scopes()),
+            )
+        )
+        return {message_id for (message_id,) in cr.fetchall()}
+
+    @api.model
+    def _link_visitors(self, source, messages):
+        """Tell who somebody is: an identification by a known e-mail or user ID.
+
+        The anonymous ID beside it then names the same customer, and with it what was
+        done before.  An ID that names a customer already stays theirs.
+        """
+        emails, users = {}, set()
+        for message in messages:
+            email = message.email and email_normalize(message.email)
+            if email:
+                emails[message.index] = email
+            if message.user_id:
+                users.add(message.user_id)
+        if not emails and not users:
+            return
+        by_user, by_email = self._find_people(source, users, set(emails.values()))
+        claims = {}
+        for message in messages:
+            partner_id = by_user.get(message.user_id) or by_email.get(
+                emails.get(message.index)
+            )
+            if not partner_id:
+                continue
+            if message.user_id:
+                claims.setdefault(("user_id", message.user_id), partner_id)
+            if message.anonymous_id:
+                claims.setdefault(("anonymous_id", message.anonymous_id), partner_id)
+        self._claim_identities(source, claims)
+
+    @api.model
+    def _find_people(self, source, users, emails):
+        """Return ``({user id: partner id}, {e-mail: partner id})`` of those known."""
+        scopes = source._identity_scopes()
+        self.env["omni.identity"].flush_model(["kind", "value", "scope", "partner_id"])
+        self.env["res.partner"].flush_model(
+            ["email_normalized", "active", "company_id"]
+        )
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT kind, value, partner_id FROM (
+                    SELECT kind, value, partner_id,
+                           array_position(%(scopes)s, scope) AS rank
+                    FROM omni_identity
+                    WHERE scope = ANY(%(scopes)s)
+                      AND (kind = 'user_id' AND value = ANY(%(users)s)
+                        OR kind = 'email' AND value = ANY(%(emails)s))
+                    UNION ALL
+                    SELECT 'email', email_normalized, min(id), 99
+                    FROM res_partner
+                    WHERE active AND email_normalized = ANY(%(emails)s)
+                      AND (company_id IS NULL OR company_id = %(company)s)
+                    GROUP BY email_normalized
+                    -- an address that several customers share names none of them
+                    HAVING count(*) = 1
+                ) AS found
+                ORDER BY rank DESC
+                """,
+                scopes=SQL("%s::varchar[]", scopes),
+                users=SQL("%s::varchar[]", sorted(users)),
+                emails=SQL("%s::varchar[]", sorted(emails)),
+                company=source.company_id.id,
+            )
+        )
+        by_user, by_email = {}, {}
+        for kind, value, partner_id in rows:
+            # the narrowest scope comes last and wins
+            (by_user if kind == "user_id" else by_email)[value] = partner_id
+        return by_user, by_email
+
+    @api.model
+    def _refuse_unwilling(self, source, messages, verdicts):
+        """Leave out the messages of customers who have refused analytics.
+
+        Whoever has not answered is a matter of the page, which asks before it sends.
+
+        :param dict messages: message id → ``Message``; the refused ones are taken out
+        """
+        if source.type == "odoo":
+            # An order is a fact of the contract, with consent or without.
+            return
+        names = {_visitor(message) for message in messages.values()}
+        self.env["omni.consent"].flush_model()
+        unwilling = set(
+            self.env.execute_query(
+                SQL(
+                    """
+                    WITH asked AS (
+                        SELECT kind, value, partner_id FROM omni_identity
+                        WHERE kind IN ('anonymous_id', 'user_id')
+                          AND value = ANY(%(values)s::varchar[])
+                          AND scope = ANY(%(scopes)s::varchar[])
+                    ), newest AS (
+                        -- the last word under each name of the person
+                        SELECT DISTINCT ON (
+                                   asked.kind, asked.value, answer.partner_id,
+                                   answer.identity_kind, answer.identity_value,
+                                   answer.channel
+                               )
+                               asked.kind, asked.value, answer.state
+                        FROM asked
+                        JOIN omni_consent AS answer
+                          ON answer.partner_id = asked.partner_id
+                          OR (answer.identity_kind = asked.kind
+                              AND answer.identity_value = asked.value)
+                        WHERE answer.purpose = 'analytics'
+                          AND (answer.channel IS NULL OR answer.channel = 'web')
+                          AND (answer.company_id IS NULL
+                               OR answer.company_id = %(company)s)
+                        ORDER BY asked.kind, asked.value, answer.partner_id,
+                                 answer.identity_kind, answer.identity_value,
+                                 answer.channel, answer.at DESC, answer.id DESC
+                    )
+                    SELECT DISTINCT kind, value FROM newest WHERE state <> 'granted'
+                    """,
+                    values=sorted({value for _kind, value in names}),
+                    scopes=source._identity_scopes(),
+                    company=source.company_id.id,
+                )
+            )
+        )
+        if not unwilling:
+            return
+        refused = {
+            message_id
+            for message_id, message in messages.items()
+            if _visitor(message) in unwilling
+        }
+        for message_id in refused:
+            del messages[message_id]
+        for verdict in verdicts:
+            if verdict.get("messageId") in refused:
+                verdict.update(status="refused", error="no_consent")
+
+    @api.model
+    def _claim_identities(self, source, claims):
+        """Note identities of a source; one that is taken stays as it is.
+
+        All in one query, as a batch may bring thousands.
+
+        :param source: ``behavior.source``, one record
+        :param dict claims: ``{(kind, value): partner id}``
+        """
+        if not claims:
+            return
+        keys = sorted(claims)
+        self.env.cr.execute(
+            SQL(
+                """
+                INSERT INTO omni_identity
+                    (kind, value, scope, partner_id, company_id, first_seen_at,
+                     last_seen_at)
+                SELECT kind, value, %(scope)s, partner_id, %(company)s, %(first)s,
+                       %(now)s
+                FROM unnest(%(kinds)s::varchar[], %(values)s::varchar[],
+                            %(partners)s::integer[])
+                    AS claim (kind, value, partner_id)
+                ON CONFLICT (kind, value, scope) DO NOTHING
+                """,
+                scope=source._identity_scopes()[0],
+                company=source.company_id.id,
+                # Odoo has always known its own customers: no news of their timeline.
+                first=None if source.type == "odoo" else fields.Datetime.now(),
+                now=fields.Datetime.now(),
+                kinds=[kind for kind, _value in keys],
+                values=[value for _kind, value in keys],
+                partners=[claims[key] for key in keys],
+            )
+        )
+        self.env["omni.identity"].invalidate_model()
+        self.env["res.partner"].invalidate_model(["omni_identity_ids"])
+
+    @api.model
+    def _log_landing(self, source, received_at, verdicts):
+        counts = Counter(
+            (verdict["status"], verdict.get("error")) for verdict in verdicts
+        )
+        if not counts:
+            return
+        self.env.cr.execute_values(
+            "INSERT INTO behavior_landing"
+            " (source_id, received_at, outcome, code, messages) VALUES %s",
+            [
+                (source.id, received_at, outcome, code, count)
+                for (outcome, code), count in sorted(
+                    counts.items(), key=lambda entry: (entry[0][0], entry[0][1] or "")
+                )
+            ],
+        )
+        self.env["behavior.landing"].invalidate_model()
+        source.invalidate_recordset(
+            ["accepted_count", "duplicate_count", "refused_count"]
+        )
+
+    @api.model
+    def _load_demo(self):
+        """Let the demonstration customers visit the shop, and say who they are."""
+        source = self.env.ref("crm_behavior_analytics.behavior_source_shop_demo")
+        now = fields.Datetime.now()
+        messages = []
+        for number, (email, visits) in enumerate(DEMO_VISITS.items(), 1):
+            visitor = f"demo-visitor-{number}"
+            for place, (days, kind, name, properties) in enumerate(visits):
+                at = now - timedelta(days=days, minutes=20 - place)
+                words = {"path": name} if kind == "page" else properties
+                messages.append(
+                    {
+                        "type": kind,
+                        "event": name,
+                        "messageId": f"{visitor}-{place}",
+                        "anonymousId": visitor,
+                        "receivedAt": at.isoformat(),
+                        "properties": words,
+                    }
+                )
+            messages.append(
+                {
+                    "type": "identify",
+                    "messageId": f"{visitor}-identify",
+                    "anonymousId": visitor,
+                    "traits": {"email": email},
+                }
+            )
+        self._track(source, messages)
+
+    # --- HOUSEKEEPING ---
+
+    @api.model
+    def _ensure_partitions(self, moments=()):
+        """Make the partitions of some moments, or of this month and the next ones."""
+        months = {moment.date().replace(day=1) for moment in moments}
+        if not moments:
+            months = store.months_from(fields.Date.today(), 1 + store.MONTHS_AHEAD)
+        store.ensure_partitions(self.env.cr, months)
+
+    @api.model
+    def _cron_maintain(self):
+        """Make the coming months' partitions; forget old message ids."""
+        self._ensure_partitions()
+        self._forget_messages()
+
+    @api.model
+    def _forget_messages(self):
+        """Forget the ids of messages after the days for which repeats are known.
+
+        Odoo's own are kept: an order that is confirmed again years later is still the
+        same order.
+        """
+        days = self.env["ir.config_parameter"].get_param(
+            "crm_behavior_analytics.deduplication_days", ""
+        )
+        days = int(days) if days.isdigit() else DEFAULT_DEDUPLICATION_DAYS
+        self.env.cr.execute(
+            SQL(
+                """
+                DELETE FROM behavior_message AS message
+                USING behavior_source AS source
+                WHERE source.id = message.source_id AND source.type <> 'odoo'
+                  AND message.received_at < %s
+                """,
+                fields.Datetime.now() - timedelta(days=days),
+            )
+        )
+
+    @api.model
+    def _erase(self, condition):
+        """Delete events and the ids of their messages; return how many events.
+
+        :param SQL condition: of the view ``behavior_event``
+        """
+        self.env.cr.execute(
+            SQL(
+                """
+                WITH doomed AS (
+                    SELECT id, received_at FROM behavior_event WHERE %s
+                ), gone AS (
+                    DELETE FROM behavior_event_store AS event USING doomed
+                    WHERE event.id = doomed.id
+                      AND event.received_at = doomed.received_at
+                    RETURNING event.source_id, event.message_id
+                ), forgotten AS (
+                    DELETE FROM behavior_message AS message USING gone
+                    WHERE message.source_id = gone.source_id
+                      AND message.message_id = gone.message_id
+                )
+                SELECT count(*) FROM gone
+                """,
+                condition,
+            )
+        )
+        (count,) = self.env.cr.fetchone()
+        self.invalidate_model()
+        return count
+
+
+def _visitor(message):
+    """The identifier that names whose message it is, as ``(kind, value)``."""
+    if message.user_id:
+        return "user_id", message.user_id
+    return "anonymous_id", message.anonymous_id
+
+
+def _pretty(value):
+    return json.dumps(value, ensure_ascii=False, indent=2) if value else False
+
+
+def _copy_text(value):
+    return "\\N" if value is None else value.translate(_COPY_ESCAPES)
+
+
+def _copy_row(position, message):
+    """Return one line of COPY's text format."""
+    return (
+        "\t".join(
+            (
+                str(position),
+                message.message_id.translate(_COPY_ESCAPES),
+                message.type,
+                _copy_text(message.event),
+                _copy_text(message.anonymous_id),
+                _copy_text(message.user_id),
+                message.timestamp.isoformat(" "),
+                message.received_at.isoformat(" "),
+                _copy_text(message.page),
+                _copy_text(message.properties),
+                _copy_text(message.context),
+            )
+        )
+        + "\n"
+    )

@@ -1,0 +1,435 @@
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+from odoo.tools import SQL, LazyTranslate
+
+from ..tools import prediction as tool
+
+_lt = LazyTranslate(__name__)
+
+TRAIN_TIMEOUT = 4 * 3600
+SCORE_TIMEOUT = 3600
+# A change of the score by less is noise.
+TREND = 0.05
+
+
+class LabelMethod(NamedTuple):
+    """What a prediction may foretell.
+
+    :param title: what a person calls it, a lazy translation
+    :param str function: ``crm_x_tools.part:function``, see ``tools/labels.py``
+    :param str res_model: of what
+    :param str provider: code of the provider whose tables the function reads
+    :param rule: feature of the simple rule, None for the one that ranks best
+    """
+
+    title: Any
+    function: str
+    res_model: str
+    provider: str
+    rule: "str | None" = None
+
+
+NO_ORDER = LabelMethod(
+    _lt("No Order within the Horizon"),
+    "crm_behavior_analytics_tools.labels:no_order",
+    "res.partner",
+    "commerce",
+    "days_since_order",
+)
+
+
+class BehaviorPrediction(models.Model):
+    """Something to foretell, with the model in use and its quality."""
+
+    _name = "behavior.prediction"
+    _description = "Prediction"
+    _inherit = "mail.thread"
+    _order = "name, id"
+
+    name = fields.Char(required=True, translate=True)
+    code = fields.Char(
+        required=True, copy=False, help="Short name in interfaces and reports."
+    )
+    active = fields.Boolean(default=True)
+    company_id = fields.Many2one(
+        "res.company",
+        required=True,
+        index=True,
+        default=lambda self: self._default_company_id(),
+    )
+    res_model = fields.Char("Of", compute="_compute_res_model", store=True)
+    label_method = fields.Selection(
+        "_selection_label_method",
+        "What Is Foretold",
+        required=True,
+        default=lambda self: self._default_label_method(),
+    )
+    feature_providers = fields.Char(
+        "Features From",
+        help="Codes of the providers whose features are used, separated by blanks."
+        " Empty: all there are.",
+    )
+    horizon_days = fields.Integer(
+        "Horizon (days)",
+        default=60,
+        required=True,
+        tracking=True,
+        aggregator=None,
+        help="How long the time is in which it happens or not.",
+    )
+    gap_days = fields.Integer(
+        "Days to Act",
+        default=7,
+        required=True,
+        tracking=True,
+        aggregator=None,
+        help="Days between the prediction and the horizon, in which one can act.",
+    )
+    min_acts = fields.Integer(
+        "Orders at Least",
+        default=2,
+        required=True,
+        tracking=True,
+        aggregator=None,
+        help="Who has fewer is not foretold.",
+    )
+    active_days = fields.Integer(
+        "Last One within (days)",
+        default=365,
+        required=True,
+        tracking=True,
+        aggregator=None,
+        help="Who was last active before that is gone already and not foretold.",
+    )
+    history_days = fields.Integer(
+        "Learns from (days)",
+        default=730,
+        required=True,
+        aggregator=None,
+        help="How far back the past is looked at.",
+    )
+    step_days = fields.Integer(
+        "Every (days)",
+        default=30,
+        required=True,
+        aggregator=None,
+        help="Days between two moments of the past that are looked at.",
+    )
+    medium_from = fields.Float("Medium from", default=0.4, digits=(3, 2))
+    high_from = fields.Float("High from", default=0.7, digits=(3, 2))
+    seed = fields.Integer(
+        default=1, aggregator=None, help="The same data and seed give the same model."
+    )
+    state = fields.Selection(
+        [
+            ("draft", "Not Trained"),
+            ("refused", "Not Put to Use"),
+            ("active", "In Use"),
+        ],
+        default="draft",
+        required=True,
+        readonly=True,
+        copy=False,
+        tracking=True,
+    )
+    version_id = fields.Many2one(
+        "behavior.prediction.version",
+        "Version in Use",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="set null",
+    )
+    version_ids = fields.One2many(
+        "behavior.prediction.version", "prediction_id", "Versions", readonly=True
+    )
+    last_version_id = fields.Many2one(
+        "behavior.prediction.version", compute="_compute_last_version_id"
+    )
+    findings_text = fields.Text("Why Not", compute="_compute_last_version_id")
+    auc = fields.Float("AUC", related="version_id.auc", digits=(4, 3), aggregator=None)
+    job_id = fields.Many2one("omni.job", "Last Job", readonly=True, copy=False)
+    job_state = fields.Selection(string="State of the Job", related="job_id.state")
+    job_error = fields.Char("Error of the Job", related="job_id.error")
+    score_ids = fields.One2many("behavior.score", "prediction_id", readonly=True)
+    score_count = fields.Integer("Number of Scores", compute="_compute_score_count")
+    scored_at = fields.Datetime(
+        "Last Scored", compute="_compute_score_count", help="As of when scores are."
+    )
+
+    _code_uniq = models.Constraint(
+        "UNIQUE(company_id, code)", "A company has one prediction of a code."
+    )
+    _check_days = models.Constraint(
+        "CHECK (horizon_days BETWEEN 1 AND 365 AND gap_days BETWEEN 0 AND 180"
+        " AND min_acts >= 1 AND active_days >= 1 AND step_days >= 1"
+        " AND history_days >= 1)",
+        "The horizon is 1 to 365 days, the days to act are 0 to 180, and the other"
+        " numbers at least 1.",
+    )
+    _check_bands = models.Constraint(
+        "CHECK (0 < medium_from AND medium_from < high_from AND high_from < 1)",
+        "“Medium” begins above 0 and below “high”, which begins below 1.",
+    )
+
+    @api.model
+    def _default_company_id(self):
+        return self.env.company
+
+    @api.model
+    def _default_label_method(self):
+        return next(iter(self._label_methods()))
+
+    @api.model
+    def _label_methods(self):
+        """What can be foretold; an upper addon adds its own.
+
+        :return: dict of code → :class:`LabelMethod`
+        """
+        return {"no_order": NO_ORDER}
+
+    @api.model
+    def _selection_label_method(self):
+        return [
+            (code, self.env._(method.title))
+            for code, method in self._label_methods().items()
+        ]
+
+    # --- COMPUTE ---
+
+    @api.depends("label_method")
+    def _compute_res_model(self):
+        methods = self._label_methods()
+        for prediction in self:
+            method = methods.get(prediction.label_method)
+            prediction.res_model = method.res_model if method else False
+
+    @api.depends("version_ids.report")
+    @api.depends_context("lang")
+    def _compute_last_version_id(self):
+        for prediction in self:
+            version = prediction.version_ids.sorted("number", reverse=True)[:1]
+            prediction.last_version_id = version
+            prediction.findings_text = version.findings_text
+
+    @api.depends("score_ids.as_of")
+    def _compute_score_count(self):
+        counts = {
+            prediction.id: (count, as_of)
+            for prediction, count, as_of in self.env["behavior.score"]._read_group(
+                [("prediction_id", "in", self.ids)],
+                ["prediction_id"],
+                ["__count", "as_of:max"],
+            )
+        }
+        for prediction in self:
+            count, as_of = counts.get(prediction.id, (0, False))
+            prediction.score_count = count
+            prediction.scored_at = as_of
+
+    # --- CONSTRAINTS ---
+
+    @api.constrains("feature_providers", "label_method")
+    def _check_feature_providers(self):
+        providers = self.env["behavior.feature.provider"]._feature_providers()
+        for prediction in self:
+            for code in (prediction.feature_providers or "").split():
+                provider = providers.get(code)
+                if not provider or provider.res_model != prediction.res_model:
+                    raise ValidationError(
+                        self.env._(
+                            "There is no provider “%(code)s” of features for this"
+                            " prediction. There are: %(codes)s.",
+                            code=code,
+                            codes=", ".join(
+                                code
+                                for code, provider in providers.items()
+                                if provider.res_model == prediction.res_model
+                            ),
+                        )
+                    )
+
+    # --- ACTIONS ---
+
+    def action_train(self):
+        """Train a new version, as a background job for each prediction."""
+        for prediction in self:
+            prediction._start_job(
+                prediction.env._("Train: %(name)s", name=prediction.name),
+                "crm_behavior_analytics_tools.prediction:train",
+                "_collect_training",
+                TRAIN_TIMEOUT,
+                {},
+            )
+        return True
+
+    def action_score(self):
+        """Score everybody who is eligible now, with the version in use."""
+        for prediction in self:
+            version = prediction.version_id
+            if not version:
+                raise UserError(
+                    self.env._(
+                        "“%(name)s” has no version in use: train it first.",
+                        name=prediction.name,
+                    )
+                )
+            prediction._start_job(
+                prediction.env._("Score: %(name)s", name=prediction.name),
+                "crm_behavior_analytics_tools.prediction:score",
+                "_collect_scores",
+                SCORE_TIMEOUT,
+                {tool.MODEL_FILE: version._model_bytes()},
+                version_id=version.id,
+            )
+        return True
+
+    def action_view_scores(self):
+        """Open the scores of this prediction."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "crm_behavior_analytics.behavior_score_action"
+        )
+        action["domain"] = [("prediction_id", "=", self.id)]
+        action["context"] = {}
+        return action
+
+    def action_view_job(self):
+        """Open the last job."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "omni.job",
+            "res_id": self.job_id.id,
+            "views": [(False, "form")],
+        }
+
+    @api.model
+    def _cron_score(self):
+        """Score each prediction that is in use, as of today."""
+        for prediction in self.search([("version_id", "!=", False)]):
+            if prediction.job_state not in ("waiting", "running"):
+                prediction.action_score()
+
+    # --- JOBS ---
+
+    def _providers(self):
+        """:return: the providers whose features are used, in a fixed order"""
+        self.ensure_one()
+        providers = self.env["behavior.feature.provider"]._feature_providers()
+        wanted = (self.feature_providers or "").split() or providers
+        # The label needs its own provider's tables, used as features or not.
+        return [
+            provider
+            for code, provider in providers.items()
+            if code in wanted and provider.res_model == self.res_model
+        ]
+
+    def _start_job(self, name, function, collect, timeout, files, **arguments):
+        """Gather the facts into files and start a job on them."""
+        self.ensure_one()
+        self.check_access("write")
+        if self.job_state in ("waiting", "running"):
+            raise UserError(
+                self.env._("A job of “%(name)s” is under way.", name=self.name)
+            )
+        as_of = fields.Datetime.now()
+        providers = self._providers()
+        own = self.env["behavior.feature.provider"]._feature_providers()[
+            self._label_methods()[self.label_method].provider
+        ]
+        # sudo: features are made of all facts of the company; who may change the
+        # prediction may have them counted, and sees scores only.
+        tables = (
+            self.env["behavior.feature.provider"]
+            .sudo()
+            ._export_tables([own, *providers], self.company_id, as_of)
+        )
+        spec = self._prepare_spec(as_of, providers, tables)
+        self.job_id = self.env["omni.job"]._start(
+            function,
+            {"spec": {**spec, "prediction_id": self.id, **arguments}},
+            {**tables, **files},
+            timeout,
+            collect=(self._name, collect),
+            name=name,
+        )
+
+    def _prepare_spec(self, as_of, providers, tables):
+        """What a job is told, see ``tools/prediction.py``."""
+        label = self._label_methods()[self.label_method]
+        return {
+            "providers": [provider.module for provider in providers],
+            "tables": [name.removesuffix(".parquet") for name in tables],
+            "label": label.function,
+            "label_params": {
+                "min_acts": self.min_acts,
+                "active_days": self.active_days,
+            },
+            "rule": label.rule
+            if label.rule in self._feature_codes(providers)
+            else None,
+            "as_of": as_of.isoformat(),
+            "horizon_days": self.horizon_days,
+            "gap_days": self.gap_days,
+            "history_days": self.history_days,
+            "step_days": self.step_days,
+            "seed": self.seed,
+        }
+
+    @api.model
+    def _feature_codes(self, providers):
+        definitions = tool.load_definitions([provider.module for provider in providers])
+        return {definition.code for definition in definitions}
+
+    @api.model
+    def _of_job(self, job):
+        spec = job.arguments["spec"]
+        return self.browse(spec["prediction_id"]).exists()
+
+    @api.model
+    def _collect_training(self, job, folder):
+        """Take in a trained model: into use if it is good for something."""
+        prediction = self._of_job(job)
+        if not prediction:
+            # Deleted while it was trained.
+            return
+        report = job.result
+        path = folder / tool.MODEL_FILE
+        version = self.env["behavior.prediction.version"]._create_version(
+            prediction, report, path.read_bytes() if path.is_file() else None
+        )
+        if report["usable"]:
+            prediction.version_id.state = "retired"
+            version.state = "active"
+            prediction.write({"version_id": version.id, "state": "active"})
+        elif not prediction.version_id:
+            prediction.state = "refused"
+        prediction.message_post(body=version._summary())
+
+    @api.model
+    def _collect_scores(self, job, folder):
+        """Take in scores, in a constant number of queries for each thousand."""
+        prediction = self._of_job(job)
+        spec = job.arguments["spec"]
+        version = self.env["behavior.prediction.version"].browse(spec["version_id"])
+        if not prediction or not version.exists():
+            return
+        rows = tool.read_scores(folder)
+        self.env["behavior.score"]._replace(
+            prediction, version, rows, datetime.fromisoformat(spec["as_of"])
+        )
+
+    def _band_sql(self, score):
+        """The band of a score, as SQL."""
+        self.ensure_one()
+        return SQL(
+            "CASE WHEN %(score)s >= %(high)s THEN 'high'"
+            " WHEN %(score)s >= %(medium)s THEN 'medium' ELSE 'low' END",
+            score=score,
+            high=self.high_from,
+            medium=self.medium_from,
+        )

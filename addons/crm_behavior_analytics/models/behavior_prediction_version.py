@@ -1,0 +1,216 @@
+import base64
+
+from markupsafe import Markup
+
+from odoo import api, fields, models
+from odoo.tools.misc import formatLang
+
+from ..messages import render
+
+
+class BehaviorPredictionVersion(models.Model):
+    """A trained model with what it was measured to be worth."""
+
+    _name = "behavior.prediction.version"
+    _description = "Version of a Prediction"
+    _order = "prediction_id, number desc"
+    _rec_name = "number"
+
+    prediction_id = fields.Many2one(
+        "behavior.prediction", required=True, readonly=True, ondelete="cascade"
+    )
+    company_id = fields.Many2one(related="prediction_id.company_id", store=True)
+    number = fields.Integer("Version", required=True, readonly=True, aggregator=None)
+    state = fields.Selection(
+        [
+            ("active", "In Use"),
+            ("retired", "Retired"),
+            ("refused", "Not Put to Use"),
+        ],
+        required=True,
+        readonly=True,
+    )
+    trained_at = fields.Datetime("Trained", readonly=True)
+    kind = fields.Selection(
+        [("lightgbm", "Decision Trees"), ("logistic", "Logistic Regression")],
+        "Kind of Model",
+        readonly=True,
+    )
+    auc = fields.Float(
+        "AUC",
+        readonly=True,
+        digits=(4, 3),
+        aggregator=None,
+        help="How well it ranks, measured on a time that the model has not seen: 0.5 is"
+        " chance, 1 is perfect.",
+    )
+    auc_low = fields.Float("AUC from", readonly=True, digits=(4, 3), aggregator=None)
+    auc_high = fields.Float("AUC to", readonly=True, digits=(4, 3), aggregator=None)
+    rule_auc = fields.Float(
+        "AUC of the Simple Rule",
+        readonly=True,
+        digits=(4, 3),
+        aggregator=None,
+        help="What one figure alone is worth. A model that is no better is not put to"
+        " use.",
+    )
+    rule_feature = fields.Char("Simple Rule", compute="_compute_rule_feature")
+    lightgbm_auc = fields.Float(
+        "AUC of Decision Trees", readonly=True, digits=(4, 3), aggregator=None
+    )
+    logistic_auc = fields.Float(
+        "AUC of Logistic Regression", readonly=True, digits=(4, 3), aggregator=None
+    )
+    brier = fields.Float(
+        "Brier Score",
+        readonly=True,
+        digits=(5, 4),
+        aggregator=None,
+        help="Mean squared error of the stated probabilities; lower is better.",
+    )
+    log_loss = fields.Float(readonly=True, digits=(5, 4), aggregator=None)
+    lift = fields.Float(
+        readonly=True,
+        digits=(5, 2),
+        aggregator=None,
+        help="How many times more often it happens among the tenth with the highest"
+        " scores than among all.",
+    )
+    base_rate = fields.Float("How Often It Happens", readonly=True, aggregator=None)
+    rows = fields.Integer("Rows Learnt From", readonly=True, aggregator=None)
+    units = fields.Integer("Customers", readonly=True, aggregator=None)
+    report = fields.Json(readonly=True)
+    model = fields.Binary("Trained Model", readonly=True, attachment=True)
+    findings_text = fields.Text("Why Not", compute="_compute_findings_text")
+    importance_html = fields.Html(
+        "What Counts", compute="_compute_importance_html", sanitize=False
+    )
+
+    _number_uniq = models.Constraint(
+        "UNIQUE(prediction_id, number)", "This version exists already."
+    )
+
+    @api.depends("number", "prediction_id.name")
+    def _compute_display_name(self):
+        for version in self:
+            version.display_name = self.env._(
+                "%(prediction)s, version %(number)s",
+                prediction=version.prediction_id.name,
+                number=version.number,
+            )
+
+    @api.depends("report")
+    @api.depends_context("lang")
+    def _compute_rule_feature(self):
+        for version in self:
+            folds = (version.report or {}).get("folds")
+            version.rule_feature = (
+                version._feature_name(folds[-1]["rule_feature"]) if folds else False
+            )
+
+    @api.depends("report")
+    @api.depends_context("lang")
+    def _compute_findings_text(self):
+        for version in self:
+            version.findings_text = (
+                "\n".join(
+                    version._render_finding(finding)
+                    for finding in (version.report or {}).get("findings", ())
+                )
+                or False
+            )
+
+    @api.depends("report")
+    @api.depends_context("lang")
+    def _compute_importance_html(self):
+        for version in self:
+            importance = (version.report or {}).get("importance") or {}
+            rows = Markup().join(
+                Markup("<tr><td>%s</td><td class='text-end'>%s %%</td></tr>")
+                % (
+                    version._feature_name(code),
+                    formatLang(self.env, 100 * share, digits=1),
+                )
+                for code, share in importance.items()
+                if share >= 0.0005
+            )
+            version.importance_html = (
+                Markup("<table class='table table-sm w-auto'><tbody>%s</tbody></table>")
+                % rows
+                if rows
+                else False
+            )
+
+    @api.model
+    def _feature_name(self, code):
+        text = self.env["behavior.feature"]._feature_texts().get(code)
+        return self.env._(text.name) if text else code
+
+    @api.model
+    def _render_finding(self, finding):
+        params = dict(finding["params"])
+        if "rule" in params:
+            params["rule"] = self._feature_name(params["rule"])
+        return render(self.env, finding["code"], params)
+
+    @api.model
+    def _create_version(self, prediction, report, model):
+        """Store what a training brought.
+
+        :param prediction: ``behavior.prediction``, one record
+        :param dict report: of ``tools/prediction.py``
+        :param bytes model: text of the model, None when nothing was trained
+        :return: the version
+        """
+        number = max(prediction.version_ids.mapped("number"), default=0) + 1
+        values = {
+            "prediction_id": prediction.id,
+            "number": number,
+            "state": "refused",
+            "trained_at": fields.Datetime.now(),
+            "report": report,
+            "model": base64.b64encode(model) if model else False,
+        }
+        if "chosen" in report:
+            quality = report["models"]
+            best = quality[report["chosen"]]
+            low, high = report["auc_interval"]
+            values |= {
+                "kind": report["chosen"],
+                "auc": best["auc"],
+                "auc_low": low,
+                "auc_high": high,
+                "rule_auc": quality["rule"]["auc"],
+                "lightgbm_auc": quality["lightgbm"]["auc"],
+                "logistic_auc": quality["logistic"]["auc"],
+                "brier": best["brier"],
+                "log_loss": best["log_loss"],
+                "lift": best["lift"],
+                "base_rate": report["base_rate"],
+                "rows": report["rows"],
+                "units": report["units"],
+            }
+        return self.create(values)
+
+    def _model_bytes(self):
+        """:return: the text of the model, as bytes"""
+        self.ensure_one()
+        # sudo: an attachment of a field has no rights of its own
+        return base64.b64decode(self.sudo().with_context(bin_size=False).model)
+
+    def _summary(self):
+        """What came out of a training, for the chatter."""
+        self.ensure_one()
+        if self.state == "active":
+            return self.env._(
+                "Version %(number)s is in use: AUC %(auc)s against %(rule)s of the"
+                " simple rule.",
+                number=self.number,
+                auc=formatLang(self.env, self.auc, digits=3),
+                rule=formatLang(self.env, self.rule_auc, digits=3),
+            )
+        return self.env._(
+            "Version %(number)s was not put to use. %(reason)s",
+            number=self.number,
+            reason=self.findings_text or "",
+        )

@@ -1,0 +1,112 @@
+from markupsafe import Markup
+
+from odoo import api, fields, models
+from odoo.fields import Domain
+
+CHURN = "churn"
+MAX_COUNT = 1000
+READERS = "crm_behavior_analytics.group_behavior_user,sales_team.group_sale_salesman"
+
+
+class ResPartner(models.Model):
+    _inherit = "res.partner"
+
+    behavior_score_ids = fields.One2many(
+        "behavior.score", "partner_id", "Scores", readonly=True, groups=READERS
+    )
+    behavior_churn_score = fields.Float(
+        "Churn Score",
+        compute="_compute_behavior_churn",
+        digits=(4, 3),
+        groups=READERS,
+        help="How likely it is that the customer does not order within the horizon of"
+        " the churn prediction.",
+    )
+    behavior_churn_band = fields.Selection(
+        [("low", "Low"), ("medium", "Medium"), ("high", "High")],
+        "Churn Risk",
+        compute="_compute_behavior_churn",
+        search="_search_behavior_churn_band",
+        groups=READERS,
+    )
+    behavior_churn_trend = fields.Selection(
+        [("up", "Rising"), ("steady", "Steady"), ("down", "Falling")],
+        "Trend of the Churn Risk",
+        compute="_compute_behavior_churn",
+        groups=READERS,
+    )
+    behavior_churn_reasons = fields.Html(
+        "Reasons", compute="_compute_behavior_churn", sanitize=False, groups=READERS
+    )
+    behavior_churn_as_of = fields.Datetime(
+        "Scored", compute="_compute_behavior_churn", groups=READERS
+    )
+    behavior_event_count = fields.Integer(
+        "Number of Events",
+        compute="_compute_behavior_event_count",
+        groups="crm_behavior_analytics.group_behavior_user",
+    )
+
+    @api.depends("commercial_partner_id.behavior_score_ids.score")
+    @api.depends_context("lang", "allowed_company_ids", "uid")
+    def _compute_behavior_churn(self):
+        """The score of the customer's company: what its contacts order is one."""
+        scores = self.env["behavior.score"].search(
+            [
+                ("partner_id", "in", self.commercial_partner_id.ids),
+                ("prediction_id.code", "=", CHURN),
+                ("company_id", "=", self.env.company.id),
+            ]
+        )
+        by_customer = {score.partner_id.id: score for score in scores}
+        for partner in self:
+            score = by_customer.get(partner.commercial_partner_id.id, scores.browse())
+            partner.behavior_churn_score = score.score
+            partner.behavior_churn_band = score.band
+            partner.behavior_churn_trend = score.trend
+            partner.behavior_churn_as_of = score.as_of
+            partner.behavior_churn_reasons = (
+                self._render_behavior_reasons(score.reasons) if score else False
+            )
+
+    @api.model
+    def _render_behavior_reasons(self, reasons):
+        return Markup("<ul class='o_behavior_reasons mb-0'>%s</ul>") % Markup().join(
+            Markup("<li>%s</li>") % reason
+            for reason in self.env["behavior.feature"]._render_reasons(reasons)
+        )
+
+    @api.model
+    def _search_behavior_churn_band(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        own = [
+            ("prediction_id.code", "=", CHURN),
+            ("company_id", "=", self.env.company.id),
+        ]
+        in_band = [*own, ("band", "in", [band for band in value if band])]
+        customers = "commercial_partner_id.behavior_score_ids"
+        condition = Domain(customers, "any", in_band)
+        if False in value:
+            condition |= Domain(customers, "not any", own)
+        return condition
+
+    def _compute_behavior_event_count(self):
+        """Up to a thousand: nobody counts further, and the store is large."""
+        for partner in self:
+            partner.behavior_event_count = (
+                self.env["behavior.event"].search_count(
+                    [("partner_id", "in", partner.ids)], limit=MAX_COUNT
+                )
+                if partner.id
+                else 0
+            )
+
+    def action_view_behavior_events(self):
+        """Open the events of these customers."""
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "crm_behavior_analytics.behavior_event_action"
+        )
+        action["domain"] = [("partner_id", "in", self.ids)]
+        action["context"] = {}
+        return action

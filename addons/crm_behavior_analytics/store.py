@@ -1,0 +1,167 @@
+"""The tables of the event store: they are no models, so they are made here.
+
+``behavior_event_store`` is partitioned by the month of ``received_at``, with a default
+partition for what no month takes; ``behavior_message`` makes each message land once.
+The model ``behavior.event`` is a view on the store, which joins the person through the
+identities of ``omni_identity`` at the moment of reading: a merge of customers, an
+identification or their undoing touches no event.
+"""
+
+from datetime import date
+
+from odoo.tools import SQL
+
+#: months made ahead of need
+MONTHS_AHEAD = 3
+# Two processes that make the same partition wait for each other.
+_LOCK = 0x6265_6861
+
+
+def create_store(cr):
+    """Make the tables where they are missing."""
+    cr.execute(
+        """
+        CREATE TABLE IF NOT EXISTS behavior_event_store (
+            id bigserial NOT NULL,
+            received_at timestamp NOT NULL,
+            source_id integer NOT NULL,
+            company_id integer NOT NULL,
+            message_id text NOT NULL,
+            type text NOT NULL,
+            event text,
+            anonymous_id text,
+            user_id text,
+            identity_id integer,
+            "timestamp" timestamp NOT NULL,
+            page text,
+            properties jsonb NOT NULL,
+            context jsonb NOT NULL,
+            PRIMARY KEY (id, received_at)
+        ) PARTITION BY RANGE (received_at);
+        CREATE TABLE IF NOT EXISTS behavior_event_store_default
+            PARTITION OF behavior_event_store DEFAULT;
+        CREATE INDEX IF NOT EXISTS behavior_event_store_received_idx
+            ON behavior_event_store (received_at, id);
+        CREATE INDEX IF NOT EXISTS behavior_event_store_identity_idx
+            ON behavior_event_store (identity_id);
+        CREATE INDEX IF NOT EXISTS behavior_event_store_visitor_idx
+            ON behavior_event_store (coalesce(user_id, anonymous_id));
+        CREATE TABLE IF NOT EXISTS behavior_message (
+            source_id integer NOT NULL,
+            message_id text NOT NULL,
+            received_at timestamp NOT NULL,
+            PRIMARY KEY (source_id, message_id)
+        );
+        CREATE INDEX IF NOT EXISTS behavior_message_received_idx
+            ON behavior_message USING brin (received_at)
+        """
+    )
+
+
+def create_view(cr):
+    """Make the view that the model reads.
+
+    Who an event belongs to: the identity that it was stamped with when it landed; if
+    there was none, or it is gone, whoever its own identifier names today.  A user ID
+    is the stronger one: an anonymous ID beside it names the device only.
+    """
+    cr.execute(
+        """
+        DROP VIEW IF EXISTS behavior_event;
+        CREATE VIEW behavior_event AS
+        SELECT event.id, event.received_at, event.source_id, event.company_id,
+               event.message_id, event.type, event.event, event.anonymous_id,
+               event.user_id, event.identity_id, event."timestamp", event.page,
+               event.properties, event.context,
+               coalesce(stamped.partner_id, named.partner_id) AS partner_id
+        FROM behavior_event_store AS event
+        LEFT JOIN omni_identity AS stamped ON stamped.id = event.identity_id
+        LEFT JOIN omni_identity AS named
+          ON named.value = coalesce(event.user_id, event.anonymous_id)
+         AND named.kind = CASE WHEN event.user_id IS NULL
+                               THEN 'anonymous_id' ELSE 'user_id' END
+         AND named.scope = 'source:' || event.source_id
+        """
+    )
+
+
+def drop_store(cr):
+    """Take everything away again; the sequence goes with its column."""
+    cr.execute(
+        """
+        DROP VIEW IF EXISTS behavior_event;
+        DROP TABLE IF EXISTS behavior_event_store, behavior_message
+        """
+    )
+
+
+def months_from(first, count):
+    """Return the first days of ``count`` months, from the month of a date on."""
+    months = first.year * 12 + first.month - 1
+    return [
+        date(number // 12, number % 12 + 1, 1)
+        for number in range(months, months + count)
+    ]
+
+
+def ensure_partitions(cr, months):
+    """Make the partitions of some months; return how many were missing.
+
+    What the default partition holds of a month moves over.
+
+    :param months: iterable of dates
+    """
+    wanted = {months_from(month, 1)[0] for month in months}
+    names = {month: f"behavior_event_store_{month:%Y_%m}" for month in wanted}
+    if not _missing(cr, names):
+        return 0
+    cr.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    missing = _missing(cr, names)
+    for month in missing:
+        _create_partition(cr, names[month], month)
+    return len(missing)
+
+
+def _missing(cr, names):
+    # to_regclass sees what others have committed, whatever our snapshot is
+    cr.execute(
+        "SELECT name FROM unnest(%s) AS name WHERE to_regclass(name) IS NULL",
+        [list(names.values())],
+    )
+    missing = {name for (name,) in cr.fetchall()}
+    return sorted(month for month, name in names.items() if name in missing)
+
+
+def _create_partition(cr, name, month):
+    params = {
+        "name": SQL.identifier(name),
+        "first": month,
+        "next": months_from(month, 2)[1],
+    }
+    # Attached, not created as a partition: that would keep readers waiting.
+    cr.execute(
+        SQL(
+            "CREATE TABLE %(name)s (LIKE behavior_event_store INCLUDING ALL)",
+            name=params["name"],
+        )
+    )
+    cr.execute(
+        SQL(
+            """
+            WITH moved AS (
+                DELETE FROM behavior_event_store_default
+                WHERE received_at >= %(first)s AND received_at < %(next)s
+                RETURNING *
+            )
+            INSERT INTO %(name)s SELECT * FROM moved
+            """,
+            **params,
+        )
+    )
+    cr.execute(
+        SQL(
+            "ALTER TABLE behavior_event_store ATTACH PARTITION %(name)s"
+            " FOR VALUES FROM (%(first)s) TO (%(next)s)",
+            **params,
+        )
+    )

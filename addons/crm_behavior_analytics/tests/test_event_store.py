@@ -1,0 +1,388 @@
+from datetime import datetime, timedelta
+
+from odoo import fields
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tests import new_test_user, tagged
+from odoo.tools import SQL
+
+from .. import store
+from .common import EventCase
+
+
+@tagged("post_install", "-at_install")
+class TestEventStore(EventCase):
+    def test_once(self):
+        """A message lands once, whatever is repeated, in a batch or later."""
+        message = self._message(messageId="m1", properties={"sku": "王\t\\N\n"})
+        other = self._message(messageId="m2")
+        self.assertEqual(
+            self._track(message, message, other), ["accepted", "duplicate", "accepted"]
+        )
+        self.assertEqual(self._track(message, other), ["duplicate", "duplicate"])
+        events = self._events()
+        self.assertEqual(len(events), 2)
+        self.assertEqual(
+            events.filtered(lambda e: e.message_id == "m1").properties,
+            {"sku": "王\t\\N\n"},
+        )
+        self.assertEqual(
+            (self.source.accepted_count, self.source.duplicate_count), (2, 3)
+        )
+
+    def test_refused_stand_beside_accepted(self):
+        verdicts = self.Event._track(
+            self.source, [self._message(), {"type": "track", "event": "A"}]
+        )
+        self.assertEqual(verdicts[0]["status"], "accepted")
+        self.assertEqual(
+            verdicts[1], {"index": 1, "status": "refused", "error": "no_identity"}
+        )
+        landing = self.source.landing_ids.filtered("code")
+        self.assertEqual((landing.outcome, landing.messages), ("refused", 1))
+        self.assertIn("user ID", landing.reason)
+        self.assertIn(
+            "用户 ID", landing.with_context(lang="zh_CN").reason, "in both languages"
+        )
+
+    def test_months(self):
+        """Each event lies in the partition of the month in which it was received."""
+        self._track(
+            self._message(messageId="old", receivedAt="2019-02-28T23:59:59"),
+            self._message(messageId="new"),
+        )
+        self.env.cr.execute(
+            "SELECT message_id, tableoid::regclass::text FROM behavior_event_store"
+            " WHERE source_id = %s",
+            [self.source.id],
+        )
+        now = fields.Datetime.now()
+        self.assertEqual(
+            dict(self.env.cr.fetchall()),
+            {
+                "old": "behavior_event_store_2019_02",
+                "new": f"behavior_event_store_{now:%Y_%m}",
+            },
+        )
+
+    def test_default_partition_moves_over(self):
+        self.env.cr.execute(
+            """
+            INSERT INTO behavior_event_store
+                (received_at, source_id, company_id, message_id, type, "timestamp",
+                 properties, context, anonymous_id)
+            VALUES ('2007-03-05', %s, %s, 'lost', 'page', '2007-03-05', '{}', '{}', 'x')
+            """,
+            [self.source.id, self.source.company_id.id],
+        )
+        self.assertEqual(self._events().message_id, "lost")
+        march = datetime(2007, 3, 5)
+        self.assertEqual(store.ensure_partitions(self.env.cr, [march.date()]), 1)
+        self.assertEqual(store.ensure_partitions(self.env.cr, [march.date()]), 0)
+        self.env.cr.execute("SELECT message_id FROM behavior_event_store_2007_03")
+        self.assertEqual(self.env.cr.fetchall(), [("lost",)])
+
+    def test_coming_months_are_there(self):
+        self.Event._cron_maintain()
+        months = store.months_from(fields.Date.today(), 1 + store.MONTHS_AHEAD)
+        self.assertEqual(store.ensure_partitions(self.env.cr, months), 0)
+        self.assertEqual(
+            store.months_from(datetime(2026, 11, 30).date(), 3),
+            [datetime(2026, 11, 1).date(), datetime(2026, 12, 1).date()]
+            + [datetime(2027, 1, 1).date()],
+        )
+
+    def test_old_message_ids_are_forgotten(self):
+        old = (fields.Datetime.now() - timedelta(days=120)).isoformat()
+        message = self._message(messageId="m1", receivedAt=old)
+        odoo = self.env["behavior.source"]._odoo_source(self.env.company)
+        self._track(message)
+        self._track(message, source=odoo)
+        self.Event._forget_messages()
+        self.assertEqual(self._track(message), ["accepted"])
+        self.assertEqual(self._track(message, source=odoo), ["duplicate"])
+
+    def test_dropped_store_leaves_nothing(self):
+        store.drop_store(self.env.cr)
+        self.env.cr.execute(
+            "SELECT relname FROM pg_class WHERE relname LIKE 'behavior\\_event%'"
+            " OR relname LIKE 'behavior\\_message%'"
+        )
+        left = {name for (name,) in self.env.cr.fetchall()} - {"behavior_event_landing"}
+        self.assertFalse(left)
+
+    def test_many_messages(self):
+        """The number of queries does not grow with the messages."""
+
+        def batch(size, name):
+            return [
+                self._message(messageId=f"{name}-{number}", userId=f"user-{number % 9}")
+                for number in range(size)
+            ]
+
+        self._track(*batch(1, "warm"))
+        with self.assertQueryCount(8):
+            self._track(*batch(1, "one"))
+        with self.assertQueryCount(8):
+            self._track(*batch(5000, "many"))
+
+    # --- WHO ---
+
+    def test_identify(self):
+        """Earlier events follow the person, and come back when it is undone."""
+        self._track(self._message("page", messageId="p1"))
+        self.assertFalse(self._events().partner_id)
+        self._track(
+            self._message("identify", traits={"email": "wang.wei@EVENTS.example"})
+        )
+        self.assertEqual(self._events().partner_id, self.partner)
+        identity = self.env["omni.identity"].search(
+            [("value", "=", "visitor-1"), ("kind", "=", "anonymous_id")]
+        )
+        self.assertEqual(identity.scope, f"source:{self.source.id}")
+        self._track(self._message("page", messageId="p2"))
+        later = self._events(("message_id", "=", "p2"))
+        self.assertEqual(later.identity_id, identity, "stamped when it lands")
+        found = self._events(("partner_id", "=", self.partner.id))
+        self.assertEqual(len(found), 3)
+        self.assertEqual(self.partner.behavior_event_count, 3)
+        # a merge moves the identity and touches no event
+        winner = self.env["res.partner"].create({"name": "Winner"})
+        identity.partner_id = winner
+        self.env.invalidate_all()
+        self.assertEqual(self._events().partner_id, winner)
+        identity.unlink()
+        self.env.invalidate_all()
+        self.assertFalse(self._events().partner_id)
+        self.assertFalse(self._events(("partner_id", "=", self.partner.id)))
+
+    def test_user_id_is_stronger_than_the_device(self):
+        other = self.env["res.partner"].create(
+            {"name": "Li Na", "email": "lina@events.example"}
+        )
+        self._track(
+            self._message(
+                "identify",
+                userId="wang",
+                traits={"email": "wang.wei@events.example"},
+            ),
+            self._message(
+                "identify", userId="lina", traits={"email": "lina@events.example"}
+            ),
+        )
+        self._track(
+            self._message("page", messageId="p1", userId="lina"),
+            self._message("page", messageId="p2", userId="wang", anonymousId="v-2"),
+            self._message("page", messageId="p3", userId="stranger"),
+            self._message("page", messageId="p4"),
+        )
+        people = {
+            event.message_id: event.partner_id
+            for event in self._events(("type", "=", "page"))
+        }
+        self.assertEqual(people["p1"], other)
+        self.assertEqual(people["p2"], self.partner)
+        self.assertFalse(people["p3"], "an unknown user is not the device's owner")
+        self.assertEqual(people["p4"], self.partner, "the device stays the first one's")
+
+    def test_shared_address_names_nobody(self):
+        self.env["res.partner"].create(
+            {"name": "Twin", "email": "wang.wei@events.example"}
+        )
+        self._track(
+            self._message("identify", traits={"email": "wang.wei@events.example"})
+        )
+        self.assertFalse(self._events().partner_id)
+
+    def test_search_by_customer(self):
+        """The quick search finds what the plain one finds."""
+        self._track(self._message("identify", traits={"email": self.partner.email}))
+        self._track(self._message("page", anonymousId="somebody"))
+        for domain in (
+            [("partner_id", "=", self.partner.id)],
+            [("partner_id", "in", [self.partner.id, self.env.user.partner_id.id])],
+            [("partner_id", "!=", self.partner.id)],
+            [("partner_id", "=", False)],
+            [("partner_id", "!=", False)],
+            [("partner_id.name", "=", "Wang Wei")],
+            [("partner_id", "child_of", self.partner.id)],
+            [("partner_id", "ilike", "wang wei")],
+        ):
+            with self.subTest(domain=domain):
+                events = self._events()
+                self.assertEqual(self._events(*domain), events.filtered_domain(domain))
+
+    def test_customer_search_uses_the_indexes(self):
+        self._track(self._message("identify", traits={"email": self.partner.email}))
+        query = self.Event._search([("partner_id", "=", self.partner.id)])
+        self.env.cr.execute("SET LOCAL enable_seqscan = off")
+        self.env.cr.execute(SQL("EXPLAIN %s", query.select()))
+        plan = "\n".join(line for (line,) in self.env.cr.fetchall())
+        self.assertRegex(plan, r"Bitmap Index Scan on behavior_event_store_\w+")
+        self.assertNotIn("Seq Scan on behavior_event_store", plan)
+
+    def test_consent(self):
+        """Who has refused analytics is not tracked; who has not answered is asked."""
+        self._track(self._message("identify", traits={"email": self.partner.email}))
+        consents = self.env["omni.consent"]
+        later = fields.Datetime.now()
+        for minutes, state, status in (
+            (3, "revoked", "refused"),
+            (2, "granted", "accepted"),
+            (1, "denied", "refused"),
+        ):
+            consents._record(
+                self.partner, "analytics", state, at=later - timedelta(minutes=minutes)
+            )
+            with self.subTest(state=state):
+                self.assertEqual(self._track(self._message("page")), [status])
+        self.assertEqual(self._track(self._message(anonymousId="v2")), ["accepted"])
+        odoo = self.env["behavior.source"]._odoo_source(self.env.company)
+        self.Event._claim_identities(odoo, {("user_id", "me"): self.partner.id})
+        self.assertEqual(
+            self._track(self._message(userId="me"), source=odoo), ["accepted"]
+        )
+        self.assertIn("no_consent", self.source.landing_ids.mapped("code"))
+
+    def test_timeline(self):
+        """What the customer did stands on the timeline, newest first, once."""
+        odoo = self.env["behavior.source"]._odoo_source(self.env.company)
+        self.Event._claim_identities(odoo, {("user_id", "me"): self.partner.id})
+        self._track(self._message(userId="me"), source=odoo)
+        now = fields.Datetime.now()
+        self._track(
+            self._message("identify", traits={"email": self.partner.email}),
+            self._message(
+                "page",
+                timestamp=(now - timedelta(hours=2)).isoformat(),
+                properties={"path": "/shop"},
+            ),
+            self._message(timestamp=(now - timedelta(hours=1)).isoformat()),
+        )
+        timeline = self.partner.customer_360(sections=["timeline"])["timeline"]
+        entries = [entry for entry in timeline if entry["kind"] == "event"]
+        self.assertEqual(
+            [entry["text"] for entry in entries],
+            ["Product Viewed on Shop", "Saw /shop on Shop"],
+        )
+        chinese = self.partner.with_context(lang="zh_CN")
+        texts = [
+            entry["text"]
+            for entry in chinese.customer_360(sections=["timeline"])["timeline"]
+        ]
+        self.assertIn("在 Shop 上浏览了 /shop", texts)
+
+    # --- RIGHTS ---
+
+    def test_rights(self):
+        self._track(self._message())
+        user = new_test_user(
+            self.env, "event_reader", "crm_behavior_analytics.group_behavior_user"
+        )
+        stranger = new_test_user(self.env, "event_stranger", "base.group_user")
+        self.assertEqual(len(self._events().with_user(user).mapped("event")), 1)
+        with self.assertRaises(AccessError):
+            self.Event.with_user(stranger).search([])
+        for write in (
+            lambda events: events.write({"event": "x"}),
+            lambda events: events.unlink(),
+            lambda events: events.create({"event": "x"}),
+        ):
+            with self.assertRaises(AccessError):
+                write(self._events().with_user(user))
+
+    def test_companies(self):
+        self._track(self._message())
+        company = self.env["res.company"].create({"name": "Elsewhere"})
+        user = new_test_user(
+            self.env,
+            "event_elsewhere",
+            "crm_behavior_analytics.group_behavior_manager",
+            company_id=company.id,
+            company_ids=[(6, 0, company.ids)],
+        )
+        self.assertFalse(
+            self.Event.with_user(user).search([("source_id", "=", self.source.id)])
+        )
+        self.assertTrue(self.env["behavior.source"]._odoo_source(company))
+
+    # --- SOURCES ---
+
+    def test_a_source_with_events_stays(self):
+        self._track(self._message())
+        with self.assertRaises(UserError):
+            self.source.unlink()
+        with self.assertRaises(ValidationError):
+            self.source.type = "server"
+
+    def test_server_source(self):
+        """A server's key is secret and works from everywhere."""
+        source = self.env["behavior.source"].create(
+            {"name": "Shop back end", "code": "back-end", "type": "server"}
+        )
+        action = source.action_issue_key()
+        self.assertTrue(action["context"]["default_key"])
+        self.assertFalse(source.public_key)
+        self.assertEqual(source.credential_id.kind, "secret")
+        with self.assertRaises(UserError):
+            self.env["behavior.source"]._odoo_source(self.env.company).issue_key()
+
+    # --- HOOKS ---
+
+    def test_erasure(self):
+        self._track(
+            self._message("page", messageId="mine"),
+            self._message("identify", traits={"email": "wang.wei@events.example"}),
+            self._message("page", messageId="other", anonymousId="other"),
+            self._message(
+                "identify",
+                messageId="unknown",
+                anonymousId="u2",
+                traits={"email": "second@events.example"},
+            ),
+            self._message("page", messageId="device", anonymousId="device-9"),
+        )
+        report = self.env["governance.erasure"]._erase_person(
+            self.partner,
+            [("email", "Second@events.example"), ("anonymous_id", "device-9")],
+        )
+        self.assertIn(
+            {
+                "model": "behavior.event",
+                "count": 4,
+                "action": "erased",
+                "reason": "person_erased",
+            },
+            report,
+        )
+        self.assertEqual(self._events().mapped("message_id"), ["other"])
+        self.env.cr.execute(
+            "SELECT message_id FROM behavior_message WHERE source_id = %s",
+            [self.source.id],
+        )
+        self.assertEqual(self.env.cr.fetchall(), [("other",)])
+
+    def test_metrics(self):
+        self._track(self._message(messageId="m1"), {"type": "x"})
+        families = {
+            family.name: family
+            for family in self.env["governance.metrics"]._metric_families()
+        }
+        counted = {
+            tuple(sample.labels.values()): sample.value
+            for sample in families["crm_behavior_events"].samples
+        }
+        company = str(self.source.company_id.id)
+        self.assertEqual(counted[company, "shop-events", "accepted"], 1)
+        self.assertEqual(counted[company, "shop-events", "refused"], 1)
+        (watched,) = families["crm_behavior_default_partition_events"].samples
+        self.assertEqual(watched.value, 0)
+
+    def test_old_landings_are_added_up(self):
+        past = fields.Datetime.now() - timedelta(days=30)
+        for number in range(3):
+            self.Event._log_landing(
+                self.source, past, [{"status": "accepted", "index": number}]
+            )
+        self.env["behavior.landing"]._gc_landing()
+        landing = self.source.landing_ids
+        self.assertEqual((len(landing), landing.messages), (1, 3))

@@ -1,0 +1,144 @@
+import base64
+import gzip
+import json
+
+from odoo.tests import HttpCase, tagged
+
+from .common import ORIGIN
+
+
+@tagged("post_install", "-at_install")
+class TestTrackingHttp(HttpCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.source = cls.env["behavior.source"].create(
+            {"name": "Shop", "code": "shop-http", "origins": ORIGIN}
+        )
+        cls.key = cls.source.issue_key()
+        cls.partner = cls.env["res.partner"].create(
+            {"name": "Wang Wei", "email": "wang@http.example"}
+        )
+
+    def _post(self, path, document, key="body", headers=None):
+        headers = {"Origin": ORIGIN, "Content-Type": "text/plain", **(headers or {})}
+        if key == "body" and isinstance(document, dict):
+            document = {"writeKey": self.key, **document}
+        elif key == "basic":
+            token = base64.b64encode(f"{self.key}:".encode()).decode()
+            headers["Authorization"] = f"Basic {token}"
+        elif key == "bearer":
+            headers["Authorization"] = f"Bearer {self.key}"
+        body = (
+            document if isinstance(document, bytes) else json.dumps(document).encode()
+        )
+        return self.url_open(path, data=body, headers=headers, method="POST")
+
+    def _events(self):
+        return self.env["behavior.event"].search([("source_id", "=", self.source.id)])
+
+    def test_each_address(self):
+        visitor = {"anonymousId": "a1"}
+        for path, document, kind in (
+            ("/v1/track", {"event": "Product Viewed"}, "track"),
+            ("/v1/page", {"name": "Home"}, "page"),
+            ("/v1/identify", {"traits": {"email": "WANG@http.example"}}, "identify"),
+        ):
+            for key in ("body", "basic", "bearer"):
+                with self.subTest(path=path, key=key):
+                    response = self._post(path, {**visitor, **document}, key)
+                    self.assertEqual(response.status_code, 200, response.text)
+                    answer = response.json()
+                    self.assertTrue(answer["success"])
+                    self.assertEqual(answer["verdicts"][0]["status"], "accepted")
+                    self.assertEqual(
+                        response.headers["Access-Control-Allow-Origin"], ORIGIN
+                    )
+                    self.assertEqual(self._events()[0].type, kind)
+        self.assertEqual(self._events().partner_id, self.partner)
+
+    def test_batch(self):
+        """The good ones of a batch land, and a replayed batch lands once."""
+        batch = {
+            "batch": [
+                {"type": "track", "event": "A", "userId": "u", "messageId": "1"},
+                {"type": "nonsense", "userId": "u"},
+                {"type": "page", "userId": "u", "messageId": "2"},
+            ],
+            "sentAt": "2026-01-01T00:00:00Z",
+        }
+        for status in ("accepted", "duplicate"):
+            body = gzip.compress(json.dumps(batch).encode())
+            response = self._post(
+                "/v1/batch", body, "basic", {"Content-Encoding": "gzip"}
+            )
+            self.assertEqual(response.status_code, 200)
+            verdicts = response.json()["verdicts"]
+            self.assertEqual(
+                [verdict["status"] for verdict in verdicts], [status, "refused", status]
+            )
+            self.assertEqual(verdicts[1]["error"], "unknown_type")
+        self.assertEqual(len(self._events()), 2)
+
+    def test_refused(self):
+        good = {"batch": []}
+        for document, key, headers, status in [
+            (b"nonsense", "bearer", {}, 400),
+            (b"[]", "bearer", {}, 400),
+            ({"batch": 5}, "bearer", {}, 400),
+            ({**good, "x": "x" * 600_000}, "bearer", {}, 413),
+            (good, None, {}, 401),
+            ({"writeKey": "nonsense", **good}, None, {}, 401),
+            (good, "bearer", {"Origin": "https://elsewhere.example.com"}, 403),
+            (b"\x00" * 9, "bearer", {"Content-Encoding": "gzip"}, 400),
+        ]:
+            with self.subTest(status=status, key=key):
+                response = self._post("/v1/batch", document, key, headers)
+                self.assertEqual(response.status_code, status, response.text)
+                self.assertIn("error", response.json())
+        self.assertFalse(self._events())
+
+    def test_a_key_of_another_part(self):
+        _credential, key = self.env["governance.credential"]._issue(
+            {
+                "name": "Other",
+                "kind": "public",
+                "scopes": "behavior.append",
+                "origins": ORIGIN,
+            }
+        )
+        response = self._post(
+            "/v1/batch", {"batch": []}, None, {"Authorization": f"Bearer {key}"}
+        )
+        self.assertEqual(response.status_code, 403)
+
+    def test_preflight(self):
+        response = self.url_open(
+            "/v1/batch", headers={"Origin": ORIGIN}, method="OPTIONS"
+        )
+        self.assertEqual(response.status_code, 204)
+        self.assertEqual(response.headers["Access-Control-Allow-Origin"], ORIGIN)
+
+    def test_script(self):
+        response = self.url_open("/behavior/sdk.js")
+        self.assertEqual(response.status_code, 200)
+        self.assertIn("text/javascript", response.headers["Content-Type"])
+        self.assertIn("max-age", response.headers["Cache-Control"])
+        self.assertLess(len(gzip.compress(response.content)), 12 * 1024)
+
+    def test_website(self):
+        """The pages of a tracked website carry the script, and its present key."""
+        website = self.env["website"].get_current_website()
+        tag = b'src="/behavior/sdk.js"'
+        sources = self.env["behavior.source"]
+        sources.search([("on_website", "=", True)]).on_website = False
+        self.assertNotIn(tag, self.url_open("/").content)
+        self.source.write({"website_id": website.id, "on_website": True})
+        for _visit in range(2):
+            page = self.url_open("/").content
+            self.assertIn(tag, page)
+            self.assertIn(self.key.encode(), page)
+        new = self.source.issue_key()
+        self.assertIn(new.encode(), self.url_open("/").content)
+        self.source.action_revoke_key()
+        self.assertNotIn(tag, self.url_open("/").content)

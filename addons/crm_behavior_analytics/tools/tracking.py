@@ -1,0 +1,386 @@
+"""Segment's messages: reading what a site, an app or a server tracks, with a verdict
+for each message.
+
+A batch is one object with a list ``batch``; a single call is one message. Each message
+is read on its own, so that a broken one costs itself only. One that can land becomes a
+:class:`Message`, any other a ``Refused`` with a code of ``REFUSALS``. Nothing here
+knows a database or a clock; times are naive UTC.
+
+Source of the rules: Segment, "HTTP Tracking API" and "Spec: Common Fields" (limits of
+32 KB a message and 500 KB a batch, message ids of 100 characters, the correction of a
+client's clock by ``sentAt``). Reading JSON with limits is the landing's.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from json.decoder import WHITESPACE, JSONDecodeError, scanstring
+
+from crm_omnichannel_tools import landing
+
+TYPES = ("track", "page", "screen", "identify", "group", "alias")
+#: types whose own words stand in ``traits``, not in ``properties``
+TRAIT_TYPES = frozenset({"identify", "group"})
+
+MAX_MESSAGE_BYTES = 32 * 2**10
+MAX_BODY_BYTES = 500 * 2**10
+MAX_MESSAGES = 2500
+MAX_MESSAGE_ID = 100
+MAX_NAME = 255
+MAX_PAGE = 512
+EARLIEST = datetime(2000, 1, 1)
+#: how far a time may lie ahead of the receipt: a client without ``sentAt`` whose clock
+#: stands in another time zone
+AHEAD = timedelta(days=1)
+
+#: why a message did not land, besides those of the landing
+REFUSALS = (
+    *landing.REFUSALS,
+    "bad_context",
+    "bad_event",
+    "bad_id",
+    "bad_message_id",
+    "bad_properties",
+    "bad_timestamp",
+    "no_event",
+    "no_identity",
+    "timestamp_out_of_range",
+    "unknown_type",
+)
+
+
+class BodyError(ValueError):
+    """A body that cannot be read as a whole.
+
+    :ivar code: ``bad_request`` or ``too_many_messages``
+    """
+
+    def __init__(self, code):
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message that can land.
+
+    ``index`` is its place in the batch (from 0), ``message_id`` the key that makes it
+    land once, ``timestamp`` when it happened by the server's clock, ``received_at``
+    when it arrived, ``email`` the address that an ``identify`` names or None.
+    ``properties`` and ``context`` are canonical JSON texts.
+    """
+
+    index: int
+    message_id: str
+    type: str
+    event: "str | None"
+    anonymous_id: "str | None"
+    user_id: "str | None"
+    timestamp: datetime
+    received_at: datetime
+    page: "str | None"
+    properties: str
+    context: str
+    email: "str | None"
+
+
+# --- ONE MESSAGE ---
+
+
+def _identifier(document, name):
+    value = document.get(name)
+    if value is None or value == "":
+        return None
+    try:
+        key = landing.scalar_key(value)
+    except landing.Verdict as error:
+        raise landing.Verdict("bad_id") from error
+    if key is None:
+        raise landing.Verdict("bad_id")
+    return key
+
+
+def _message_id(document):
+    value = document.get("messageId")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise landing.Verdict("bad_message_id")
+    text = str(value).strip()
+    if not text or len(text) > MAX_MESSAGE_ID:
+        raise landing.Verdict("bad_message_id")
+    return text
+
+
+def _event_name(document, kind):
+    value = document.get("event" if kind == "track" else "name")
+    if value is None and kind != "track":
+        return None
+    if value is None or value == "":
+        raise landing.Verdict("no_event")
+    if not isinstance(value, str) or len(value) > MAX_NAME:
+        raise landing.Verdict("bad_event")
+    return value.strip() or None
+
+
+def _object(document, name, code):
+    value = document.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise landing.Verdict(code)
+    return value
+
+
+def _page_path(properties, context):
+    page = context.get("page")
+    page = page if isinstance(page, dict) else {}
+    for value in (properties.get("path"), page.get("path"), properties.get("url")):
+        if isinstance(value, str) and value:
+            return value[:MAX_PAGE]
+    return None
+
+
+def _email(properties):
+    value = properties.get("email")
+    return value.strip() if isinstance(value, str) and value.strip() else None
+
+
+class Reader:
+    """Makes :class:`Message` of parsed documents (an envelope of the landing).
+
+    :param datetime received_at: when the batch arrived
+    :param str receipt: a text that no other batch has
+    :param str kind: type of a single call, None if each message names its own
+    :param sent_at: ``sentAt`` of the batch, any JSON value
+    :param dict context: context of the batch, for messages without one
+    :param bool trusted: a message may say itself when it was received
+        (``receivedAt``): for history that the server brings in
+    """
+
+    def __init__(
+        self,
+        received_at,
+        receipt,
+        kind=None,
+        sent_at=None,
+        context=None,
+        trusted=False,
+    ):
+        self.received_at = received_at
+        self.receipt = receipt
+        self.kind = kind
+        self.sent_at = sent_at
+        self.context = context
+        self.trusted = trusted
+
+    def land(self, index, document, payload, sender_key=None):
+        """Return the :class:`Message` of a document.
+
+        :raises landing.Verdict: it is refused, with the reason.
+        """
+        kind = self.kind or document.get("type")
+        if kind not in TYPES:
+            raise landing.Verdict("unknown_type")
+        anonymous_id = _identifier(document, "anonymousId")
+        user_id = _identifier(document, "userId")
+        if not anonymous_id and not user_id:
+            raise landing.Verdict("no_identity")
+        words = "traits" if kind in TRAIT_TYPES else "properties"
+        properties = _object(document, words, "bad_properties")
+        context = _object(document, "context", "bad_context") or self.context or {}
+        received_at = self._received_at(document)
+        has_time = bool(document.get("timestamp") or document.get("originalTimestamp"))
+        return Message(
+            index=index,
+            message_id=_message_id(document)
+            or self._own_id(document, None if has_time else index),
+            type=kind,
+            event=_event_name(document, kind),
+            anonymous_id=anonymous_id,
+            user_id=user_id,
+            timestamp=self._timestamp(document, received_at),
+            received_at=received_at,
+            page=_page_path(properties, context),
+            properties=landing.canonical(properties).decode(),
+            context=landing.canonical(context).decode(),
+            email=_email(properties) if kind == "identify" else None,
+        )
+
+    def _own_id(self, document, index):
+        """A key for a message without one.
+
+        With a time of its own the same message is the same event; without, two equal
+        messages are two events.
+        """
+        digest = hashlib.sha256(landing.canonical(document))
+        if index is not None:
+            digest.update(f"{self.receipt}/{index}".encode())
+        return f"sha256:{digest.hexdigest()}"
+
+    def _received_at(self, document):
+        value = document.get("receivedAt") if self.trusted else None
+        if value is None:
+            return self.received_at
+        moment = landing.parse_time(value)
+        if moment is None:
+            raise landing.Verdict("bad_timestamp")
+        if not EARLIEST <= moment <= self.received_at:
+            raise landing.Verdict("timestamp_out_of_range")
+        return moment
+
+    def _timestamp(self, document, received_at):
+        """When it happened, by our clock: theirs is off by what ``sentAt`` shows."""
+        value = document.get("timestamp") or document.get("originalTimestamp")
+        if not value:
+            return received_at
+        moment = landing.parse_time(value)
+        if moment is None:
+            raise landing.Verdict("bad_timestamp")
+        sent_at = landing.parse_time(document.get("sentAt", self.sent_at))
+        try:
+            if sent_at:
+                moment += received_at - sent_at
+        except OverflowError as error:
+            raise landing.Verdict("timestamp_out_of_range") from error
+        if not EARLIEST <= moment <= received_at + AHEAD:
+            raise landing.Verdict("timestamp_out_of_range")
+        return moment
+
+
+# --- A BODY ---
+
+
+def _decode(body):
+    return body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+
+
+def _skip(text, position):
+    return WHITESPACE.match(text, position).end()
+
+
+def _members(text):
+    """Yield ``(name, start, end)`` of the values of the outer object.
+
+    :raises BodyError: it is none.
+    """
+    position = _skip(text, 0)
+    if text[position : position + 1] != "{":
+        raise BodyError("bad_request")
+    position = _skip(text, position + 1)
+    if text[position : position + 1] == "}":
+        return
+    while True:
+        if text[position : position + 1] != '"':
+            raise BodyError("bad_request")
+        try:
+            name, position = scanstring(text, position + 1)
+        except JSONDecodeError as error:
+            raise BodyError("bad_request") from error
+        position = _skip(text, position)
+        if text[position : position + 1] != ":":
+            raise BodyError("bad_request")
+        start = _skip(text, position + 1)
+        end = landing._skip_item(text, start)
+        yield name, start, end
+        if text[end : end + 1] == "}":
+            return
+        if text[end : end + 1] != ",":
+            raise BodyError("bad_request")
+        position = _skip(text, end + 1)
+
+
+def _value(text):
+    """A value of the envelope, or None if it is unreadable."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def write_key(body):
+    """Return the write key that a body carries, or None."""
+    try:
+        text = _decode(body)
+        for name, start, end in _members(text):
+            if name == "writeKey":
+                value = _value(text[start:end])
+                return value if isinstance(value, str) else None
+    except BodyError:
+        return None
+    return None
+
+
+def _few(items):
+    for index, item in enumerate(items):
+        if index >= MAX_MESSAGES:
+            raise BodyError("too_many_messages")
+        yield item
+
+
+def read_batch(body, received_at, receipt):
+    """Return a :class:`Message` or ``Refused`` for each message of a batch.
+
+    :param bytes body: ``{"batch": [...], "sentAt": …, "context": …}``
+    :param datetime received_at: when it arrived
+    :param str receipt: a text that no other body has
+    :return: iterator
+    :raises BodyError: the body is no batch, or has too many messages
+    """
+    text = _decode(body)
+    values = {name: text[start:end] for name, start, end in _members(text)}
+    batch = values.get("batch", "").strip()
+    if batch[:1] != "[" or batch[-1:] != "]":
+        raise BodyError("bad_request")
+    context = _value(values.get("context", "null"))
+    reader = Reader(
+        received_at,
+        receipt,
+        sent_at=_value(values.get("sentAt", "null")),
+        context=context if isinstance(context, dict) else None,
+    )
+    return _few(
+        landing.read_items(
+            batch.encode("utf-8", "surrogateescape"),
+            reader,
+            max_bytes=MAX_MESSAGE_BYTES,
+        )
+    )
+
+
+def read_single(body, kind, received_at, receipt):
+    """Return a :class:`Message` or ``Refused`` of a single call, as a list of one.
+
+    :param bytes body: one message
+    :param str kind: its type, by the address it was sent to
+    :param datetime received_at: when it arrived
+    :param str receipt: a text that no other body has
+    :raises BodyError: the body is no object
+    """
+    text = _decode(body).strip()
+    if text[:1] != "{" or text[-1:] != "}":
+        raise BodyError("bad_request")
+    # a batch of one, which may be written over several lines
+    items = landing.read_items(
+        f"[{text}]".encode("utf-8", "surrogateescape"),
+        Reader(received_at, receipt, kind),
+        max_bytes=MAX_MESSAGE_BYTES,
+    )
+    found = list(items)
+    if len(found) != 1 or getattr(found[0], "code", None) == "unreadable":
+        raise BodyError("bad_request")
+    return found
+
+
+def read_messages(messages, received_at, receipt):
+    """Yield the verdicts of messages that the server itself makes.
+
+    :param messages: iterable of dicts in Segment's shape; ``receivedAt`` is obeyed
+    :param datetime received_at: for those that do not say
+    :param str receipt: a text that no other call has
+    """
+    reader = Reader(received_at, receipt, trusted=True)
+    return landing.read_documents(
+        enumerate(messages), reader, max_bytes=MAX_MESSAGE_BYTES
+    )
