@@ -23,6 +23,11 @@
         "views/sale_order_views.xml",
         "views/crm_sales_automation_menus.xml",
     ],
+    "assets": {
+        "web.assets_backend": [
+            "crm_sales_automation/static/src/process_banner/process_banner.scss"
+        ],
+    },
     "demo": ["demo/crm_stage_demo.xml", "demo/bpmn_process_demo.xml"],
     "application": True,
     "uninstall_hook": "uninstall_hook",
