@@ -1,3 +1,3 @@
 """Pure parts of crm_ticket_routing: no Odoo import."""
 
-from . import skills, sla_clock, sla_policy
+from . import assignment, routing_cost, skills, sla_clock, sla_policy
