@@ -10,7 +10,8 @@ class GovernanceErasure(models.AbstractModel):
         """Tickets stay as the record of the service, without who wrote them.
 
         What the person wrote into a ticket is part of that record and is kept; it
-        is reported, so that somebody looks at it.
+        is reported, so that somebody looks at it.  Decisions about the tickets lose
+        what they tell of the customer, and an agent goes out of the candidates.
         """
         report = super()._erase_person(partner, identities)
         emails = {value for kind, value in identities if kind == "email" and value}
@@ -23,18 +24,34 @@ class GovernanceErasure(models.AbstractModel):
         tickets = (
             self.env["helpdesk.ticket"].with_context(active_test=False).search(domain)
         )
-        if not tickets:
-            return report
         tickets.with_context(tracking_disable=True).write(
             {"partner_name": False, "partner_email": False}
         )
+        decisions = self.env["routing.decision"].search(
+            [("ticket_id", "in", tickets.ids)]
+        )
+        # Tier, former agent and free words tell of the customer.
+        decisions.write(
+            {"candidates": False, "urgency_factors": False, "override_reason": False}
+        )
+        users = partner.with_context(active_test=False).user_ids
+        considered = self.env["routing.decision"]._with_candidate(users) - decisions
+        for decision in considered:
+            decision.candidates = [
+                entry for entry in decision.candidates if entry["user"] not in users.ids
+            ]
         return report + [
             {
-                "model": "helpdesk.ticket",
-                "count": len(tickets),
-                "action": "pseudonymised",
+                "model": model,
+                "count": len(records),
+                "action": action,
                 "reason": "service_record",
             }
+            for model, records, action in (
+                ("helpdesk.ticket", tickets, "pseudonymised"),
+                ("routing.decision", decisions | considered, "pseudonymised"),
+            )
+            if records
         ]
 
     @api.model

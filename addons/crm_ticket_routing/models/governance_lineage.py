@@ -2,13 +2,28 @@ from odoo import api, models
 
 from odoo.addons.crm_data_governance.tools.lineage import Edge
 
+#: What decides which agent a ticket is given to.
+ROUTING_SOURCES = (
+    "helpdesk.ticket.category_id",
+    "helpdesk.ticket.create_date",
+    "helpdesk.ticket.priority",
+    "helpdesk.ticket.routing_next_deadline",
+    "hr.employee.resource_calendar_id",
+    "hr.employee.skill.skill_level_id",
+    "res.partner.customer_tier",
+    "res.partner.lang",
+    "resource.calendar.leaves.resource_id",
+    "routing.agent.capacity",
+    "routing.skill.requirement.level_id",
+)
+
 
 class GovernanceLineage(models.AbstractModel):
     _inherit = "governance.lineage"
 
     @api.model
     def _lineage_edges(self):
-        """What of a ticket and of the company makes a deadline."""
+        """What of a ticket and of the company makes a deadline, and chooses an agent."""
         yield from super()._lineage_edges()
         for policy in self.env["routing.sla.policy"].search([("active", "=", True)]):
             node = f"sla_policy:{policy.id}"
@@ -23,3 +38,8 @@ class GovernanceLineage(models.AbstractModel):
             yield Edge(node, "routing.sla.target.deadline", "sla", True)
             if policy.calendar_id:
                 yield Edge("resource.calendar.attendance_ids", node, "sla", True)
+        for source in ROUTING_SOURCES:
+            yield Edge(source, "routing.decision.user_id", "routing", False)
+        yield Edge(
+            "routing.decision.user_id", "helpdesk.ticket.user_id", "routing", True
+        )

@@ -1,16 +1,32 @@
+import logging
+import time
 from collections import defaultdict
+from functools import partial
 
-from odoo import api, fields, models
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.exceptions import UserError
 from odoo.fields import Domain
+from odoo.tools import SQL, split_every
 
-from ..tools.skills import Agent, rank
+from odoo.addons.crm_data_governance.db import CONCURRENCY_ERRORS, take_batches
+
+from ..tools.routing_cost import urgency
 from ..tools.sla_policy import Facts, choose
+
+_logger = logging.getLogger(__name__)
 
 KINDS = ("first_response", "resolution")
 #: Fields of a ticket on which the choice of a policy rests.
 POLICY_FIELDS = {"team_id", "category_id", "tag_ids", "priority", "company_id"}
 #: Kinds of message that a person writes; the others are made by the system.
 WRITTEN = ("comment", "email", "email_outgoing")
+#: Tickets of one solution. Some hundred agents are then a second of one processor;
+#: what is more waits for the next solution.
+BATCH = 500
+#: New tickets that are routed at once; more (an import) are left to the cron.
+AT_ONCE = 20
+#: Seconds that one run of the cron may work on; the next one is a minute away.
+CRON_SECONDS = 40
 
 
 class HelpdeskTicket(models.Model):
@@ -44,6 +60,50 @@ class HelpdeskTicket(models.Model):
         string="Due Soon",
         compute="_compute_routing_due_soon",
         search="_search_routing_due_soon",
+    )
+    routing_decision_ids = fields.One2many(
+        "routing.decision", "ticket_id", string="Routing Decisions", readonly=True
+    )
+    routing_decision_id = fields.Many2one(
+        "routing.decision",
+        string="Routing Decision",
+        compute="_compute_routing_decision_id",
+        search="_search_routing_decision_id",
+        compute_sudo=True,
+    )
+    routing_outcome = fields.Selection(
+        related="routing_decision_id.outcome", string="Routing"
+    )
+    routing_reason = fields.Char(
+        related="routing_decision_id.reason", string="Why This Agent"
+    )
+    routing_agent_id = fields.Many2one(
+        related="routing_decision_id.user_id", string="Chosen Agent"
+    )
+    routing_candidates_html = fields.Html(
+        related="routing_decision_id.candidates_html", string="Who Was Considered"
+    )
+    routing_overridden_by_id = fields.Many2one(
+        related="routing_decision_id.overridden_by_id", string="Agent Changed by"
+    )
+    routing_override_reason = fields.Char(
+        string="Reason of the Change",
+        compute="_compute_routing_override_reason",
+        inverse="_inverse_routing_override_reason",
+    )
+    routing_mode = fields.Selection(
+        related="team_id.routing_mode", string="Routing of the Team"
+    )
+    routing_attempted_at = fields.Datetime(
+        string="Last Looked for an Agent", readonly=True, copy=False
+    )
+
+    # What routing looks for: who waits, and whom a customer had last.
+    _routing_waiting_idx = models.Index(
+        "(team_id) WHERE user_id IS NULL AND active IS TRUE"
+    )
+    _routing_former_idx = models.Index(
+        "(commercial_partner_id, id DESC) WHERE user_id IS NOT NULL"
     )
 
     # --- COMPUTE ---
@@ -86,19 +146,73 @@ class HelpdeskTicket(models.Model):
         domain = Domain("routing_target_ids", "in", due)
         return domain if True in value else ~domain
 
+    @api.depends("routing_decision_ids.superseded")
+    def _compute_routing_decision_id(self):
+        decisions = self.env["routing.decision"]
+        current = {
+            decision.ticket_id.id: decision
+            for decision in decisions.search(decisions._get_current_domain(self))
+        }
+        for ticket in self:
+            ticket.routing_decision_id = current.get(ticket.id, decisions)
+
+    def _search_routing_decision_id(self, operator, value):
+        if operator not in ("in", "any", "any!"):
+            return NotImplemented
+        current = Domain("superseded", "=", False)
+        if operator != "in":
+            return Domain("routing_decision_ids", operator, current & Domain(value))
+        found = [number for number in value if number]
+        domain = Domain(
+            "routing_decision_ids", "any", current & Domain("id", "in", found)
+        )
+        if len(found) < len(value):
+            domain |= ~Domain("routing_decision_ids", "any", current)
+        return domain
+
+    @api.depends("routing_decision_id.override_reason")
+    def _compute_routing_override_reason(self):
+        for ticket in self:
+            # sudo: who reads the ticket reads why its agent was changed.
+            decision_sudo = ticket.routing_decision_id.sudo()
+            ticket.routing_override_reason = decision_sudo.override_reason
+
+    def _inverse_routing_override_reason(self):
+        for ticket in self:
+            # sudo: of a decision nothing but this word is written by a person, and
+            # only by who may write the ticket.
+            decision_sudo = ticket.routing_decision_id.sudo()
+            if decision_sudo.overridden_by_id:
+                decision_sudo.override_reason = ticket.routing_override_reason
+
     # --- CRUD ---
 
     @api.model_create_multi
     def create(self, vals_list):
+        team_id = self.env.context.get("default_team_id")
+        routed = self._routing_teams_that_route(
+            {vals.get("team_id", team_id) for vals in vals_list}
+        )
+        for vals in vals_list:
+            if vals.get("team_id", team_id) in routed:
+                # Else whoever runs the gateway or the import would be the agent.
+                vals.setdefault("user_id", False)
         tickets = super().create(vals_list)
         tickets._routing_follow_stage(tickets.browse())
         tickets._routing_refresh_targets()
         tickets._routing_close(tickets.filtered("closed"))
+        tickets._routing_arrive()
         return tickets
 
     def write(self, vals):
         were_closed = self.filtered("closed") if "stage_id" in vals else self.browse()
+        by_hand = {"user_id", "team_id"} & vals.keys() and not self.env.context.get(
+            "routing_gives"
+        )
+        before = {t.id: (t.user_id, t.team_id) for t in self} if by_hand else {}
         result = super().write(vals)
+        if by_hand:
+            self._routing_note_change(before)
         if "stage_id" in vals or "team_id" in vals:
             self._routing_close(self.filtered("closed") - were_closed)
             self._routing_follow_stage(were_closed)
@@ -298,90 +412,28 @@ class HelpdeskTicket(models.Model):
     # --- WHO CAN TAKE IT ---
 
     def _routing_requirements(self):
-        """What the category of the ticket, and those above it, ask for."""
+        """What the ticket asks for by its category, those above it and its language."""
         self.ensure_one()
         # sudo: categories of the ticket's line, whoever may edit them.
         return (
             self.env["routing.skill.requirement"]
             .sudo()
-            .search([("category_id", "in", self.category_id._routing_line())])
+            .search(
+                Domain("category_id", "in", self.category_id._routing_line())
+                | Domain("lang", "=", self.partner_id.lang or "none")
+            )
         )
 
     def _routing_members(self):
         """Who may be given the ticket: its team, else every agent of the company."""
         self.ensure_one()
-        if self.team_id:
-            return self.team_id.user_ids.filtered(lambda u: not u.share)
-        teams = self.env["helpdesk.ticket.team"].search(
+        teams = self.team_id or self._routing_company_teams()
+        return teams._routing_members()
+
+    def _routing_company_teams(self):
+        """The teams that may take a ticket of this one's company."""
+        return self.env["helpdesk.ticket.team"].search(
             [("company_id", "in", [False, self.company_id.id])]
-        )
-        return teams.user_ids.filtered(lambda u: not u.share)
-
-    def _routing_agents(self, users):
-        """The users as the ranking sees them: skills valid today, and load.
-
-        :param users: ``res.users``
-        :return: ``list[tools.skills.Agent]``
-        """
-        self.ensure_one()
-        today = fields.Date.context_today(self)
-        # sudo: levels are needed to rank, and shown only as far as they are asked
-        # for; employees are private to HR.
-        employees_sudo = (
-            self.env["hr.employee"]
-            .sudo()
-            .search(
-                [
-                    ("user_id", "in", users.ids),
-                    ("company_id", "in", [False, self.company_id.id]),
-                ]
-            )
-        )
-        skills_sudo = (
-            self.env["hr.employee.skill"]
-            .sudo()
-            .search(
-                [
-                    ("employee_id", "in", employees_sudo.ids),
-                    "|",
-                    ("valid_from", "=", False),
-                    ("valid_from", "<=", today),
-                    "|",
-                    ("valid_to", "=", False),
-                    ("valid_to", ">=", today),
-                ]
-            )
-        )
-        levels = defaultdict(dict)
-        for line in skills_sudo:
-            known = levels[line.employee_id.user_id.id]
-            level = line.skill_level_id.level_progress
-            known[line.skill_id.id] = max(level, known.get(line.skill_id.id, 0))
-        loads = dict(
-            self.env["helpdesk.ticket"]
-            .sudo()
-            ._read_group(
-                [("user_id", "in", users.ids), ("stage_id.closed", "=", False)],
-                ["user_id"],
-                ["__count"],
-            )
-        )
-        employed = set(employees_sudo.user_id.ids)
-        return [
-            Agent(
-                key=user.id,
-                skills=levels.get(user.id, {}),
-                load=loads.get(user, 0),
-                known=user.id in employed,
-            )
-            for user in users
-        ]
-
-    def _routing_candidates(self):
-        """Who can take this ticket, the best first: ``list[tools.skills.Fit]``"""
-        return rank(
-            self._routing_agents(self._routing_members()),
-            self._routing_requirements()._prepare_requirements(),
         )
 
     def action_routing_candidates(self):
@@ -398,3 +450,251 @@ class HelpdeskTicket(models.Model):
             "view_mode": "form",
             "target": "new",
         }
+
+    # --- ROUTING ---
+
+    @api.model
+    def _get_routing_waiting_domain(self):
+        """Tickets without an agent in teams that route."""
+        return (
+            Domain("user_id", "=", False)
+            & Domain("stage_id.closed", "=", False)
+            & Domain("team_id.routing_mode", "in", ("automatic", "suggest"))
+        )
+
+    @api.model
+    def _get_routing_condition(self, ticket_ids, started):
+        """The same for the queue: those that were not looked at since ``started``."""
+        return SQL(
+            """
+            id = ANY(%s) AND user_id IS NULL AND active
+            AND (routing_attempted_at IS NULL OR routing_attempted_at < %s)
+            AND team_id IN (
+                SELECT id FROM helpdesk_ticket_team
+                 WHERE routing_mode IN ('automatic', 'suggest')
+            )
+            AND NOT EXISTS (
+                SELECT FROM helpdesk_ticket_stage AS s WHERE s.id = stage_id AND s.closed
+            )
+            """,
+            list(ticket_ids),
+            started,
+        )
+
+    def action_route(self):
+        """Give these open tickets to agents, all in one solution a team.
+
+        Those that have an agent are left alone.
+
+        :return: a notification for several tickets, else True
+        """
+        self.check_access("write")
+        # One SELECT: a ticket that is being routed by another is not waited for.
+        tickets = self.filtered(lambda t: not (t.user_id or t.closed))
+        tickets = tickets.try_lock_for_update(allow_referencing=True)
+        if not tickets:
+            raise UserError(
+                self.env._("No open ticket here waits for an agent, or not any more.")
+            )
+        if len(tickets) > BATCH:
+            raise UserError(
+                self.env._(
+                    "At most %(limit)s tickets are routed at once. Longer queues are"
+                    " worked off each minute in teams that route automatically.",
+                    limit=BATCH,
+                )
+            )
+        decisions = self.env["routing.engine"]._route(tickets, request=True)
+        if len(self) == 1:
+            return True
+        given = len(decisions.filtered(lambda d: d.outcome == "assigned"))
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "success" if given == len(tickets) else "warning",
+                "message": self.env._(
+                    "%(given)s tickets were given to agents, %(waiting)s wait.",
+                    given=given,
+                    waiting=len(tickets) - given,
+                ),
+                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
+            },
+        }
+
+    def action_routing_accept(self):
+        """Give the ticket to the agent who is suggested."""
+        self.ensure_one()
+        self.check_access("write")
+        if self.routing_outcome != "suggested":
+            raise UserError(self.env._("No agent is suggested any more."))
+        # sudo: a colleague may be out of the reader's reach.
+        self.user_id = self.routing_agent_id.sudo().id
+        return True
+
+    def _routing_give(self, user):
+        """Give these tickets to an agent, who has been decided on.
+
+        :param user: ``res.users``
+        """
+        of_team = self.filtered("team_id")
+        giving = self.with_context(routing_gives=True)
+        (giving & of_team).write({"user_id": user.id})
+        for ticket in giving - of_team:
+            # In one write: a user outside the team is taken off the ticket again.
+            team = ticket._routing_company_teams().filtered(
+                lambda team: user in team.user_ids
+            )[:1]
+            ticket.write({"team_id": team.id, "user_id": user.id})
+
+    def _routing_note_change(self, before):
+        """What becomes of the decisions about tickets that somebody has changed.
+
+        Another team ends them; another agent is noted on them, with who did it.
+
+        :param dict before: ``{ticket id: (user, team)}``
+        """
+        # sudo: decisions are not written by people, they are written about.
+        decisions_sudo = self.env["routing.decision"].sudo()
+        current = decisions_sudo.search(decisions_sudo._get_current_domain(self))
+        obsolete = decisions_sudo.browse()
+        changed = defaultdict(decisions_sudo.browse)
+        for decision in current:
+            user, team = before[decision.ticket_id.id]
+            ticket = self.browse(decision.ticket_id.id)
+            if ticket.user_id != user and (ticket.user_id or ticket.team_id == team):
+                changed[ticket.user_id] |= decision
+            elif ticket.team_id != team:
+                obsolete |= decision
+        obsolete.superseded = True
+        for user, decisions in changed.items():
+            decisions._note_change(user, self.env.user)
+
+    @api.model
+    def _routing_teams_that_route(self, team_ids):
+        """Ids of those of the teams that route by themselves, or suggest."""
+        # sudo: a customer who writes from the portal does not see the team.
+        teams_sudo = self.env["helpdesk.ticket.team"].sudo()
+        return set(
+            teams_sudo.search(
+                [
+                    ("id", "in", [number for number in team_ids if number]),
+                    ("routing_mode", "in", ("automatic", "suggest")),
+                ]
+            ).ids
+        )
+
+    def _routing_arrive(self):
+        """Route new tickets at once, in teams that want it.
+
+        A failure never costs the ticket: what others are routing to just now is
+        tried again after the commit, and by the cron each minute.
+        """
+        routed = self._routing_teams_that_route(self.sudo().team_id.ids)
+        # sudo: as above.
+        new = self.sudo().filtered(
+            lambda t: t.team_id.id in routed and not (t.user_id or t.closed)
+        )
+        if not new:
+            return
+        if len(new) > AT_ONCE:
+            # sudo: a cron is woken, as Odoo's own models do.
+            self.env.ref("crm_ticket_routing.ir_cron_route").sudo()._trigger()
+            return
+        try:
+            new._routing_try(wait=False)
+        except CONCURRENCY_ERRORS:
+            self.env.cr.postcommit.add(
+                partial(new._routing_after_commit, self.env.registry, new.ids)
+            )
+
+    @api.model
+    def _routing_after_commit(self, registry, ticket_ids):
+        """Route committed tickets in transactions of their own."""
+        try:
+            self._routing_work_off(registry, ticket_ids, time.monotonic() + 5)
+        except Exception:
+            # The tickets are there, and the request has been answered for.
+            _logger.exception("Tickets %s are left to the cron", ticket_ids)
+
+    def _routing_try(self, wait=True):
+        """Route these tickets; one that cannot be routed does not hold up the others.
+
+        :param bool wait: of ``routing.engine._route``
+        :raise psycopg2.errors: of ``CONCURRENCY_ERRORS``: to be repeated
+        """
+        engine = self.env["routing.engine"]
+        try:
+            with self.env.cr.savepoint():
+                engine._route(self, wait=wait)
+        except CONCURRENCY_ERRORS:
+            raise
+        except Exception:
+            if len(self) > 1:
+                for ticket in self:
+                    ticket._routing_try(wait)
+                return
+            _logger.exception("Ticket %s could not be routed", self.id)
+            engine._note_failure(self)
+
+    @api.model
+    def _routing_work_off(self, registry, ticket_ids, deadline):
+        """Route those of the tickets that still wait, in one solution a batch.
+
+        Safe in any number of processes at once: each ticket is taken by one.
+
+        :param float deadline: of ``time.monotonic()``
+        :return: number of tickets that were looked at
+        """
+
+        def work(env, claimed):
+            env["helpdesk.ticket"].browse(claimed)._routing_try()
+
+        return take_batches(
+            registry,
+            SUPERUSER_ID,
+            (
+                self._table,
+                self._get_routing_condition(ticket_ids, fields.Datetime.now()),
+                SQL("id"),
+                BATCH,
+            ),
+            work,
+            deadline=deadline,
+        )
+
+    @api.model
+    def _routing_queue(self):
+        """Ids of the tickets that wait, the most urgent first.
+
+        A suggestion that stands is not looked for again.
+        """
+        waiting = self.search(
+            Domain(self._get_routing_waiting_domain())
+            & ~Domain(
+                "routing_decision_ids",
+                "any",
+                [("superseded", "=", False), ("outcome", "=", "suggested")],
+            )
+        )
+        facts = self.env["routing.engine"]._ticket_facts(waiting, fields.Datetime.now())
+        return sorted(
+            waiting.ids,
+            key=lambda number: (
+                -urgency(
+                    facts[number],
+                    self.browse(number).team_id._routing_weights(),
+                )[0],
+                number,
+            ),
+        )
+
+    @api.model
+    def _cron_route(self):
+        """Each minute: route what waits, the most urgent batch first."""
+        deadline = time.monotonic() + CRON_SECONDS
+        done = 0
+        for batch in split_every(BATCH, self._routing_queue(), list):
+            done += self._routing_work_off(self.env.registry, batch, deadline)
+        if done:
+            _logger.info("Routing: %d waiting tickets were looked at", done)

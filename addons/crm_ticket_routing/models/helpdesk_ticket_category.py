@@ -15,3 +15,7 @@ class HelpdeskTicketCategory(models.Model):
     def _routing_line(self):
         """Ids of the category and of all above it, from the parent path."""
         return [int(part) for part in (self.parent_path or "").split("/") if part]
+
+    def _routing_lines(self):
+        """The same for several: ``{category id: ids of its line}``"""
+        return {category.id: category._routing_line() for category in self}

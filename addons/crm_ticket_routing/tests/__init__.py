@@ -1,4 +1,8 @@
 from . import (
+    test_assignment_tools,
+    test_routing,
+    test_routing_agent,
+    test_routing_cost_tools,
     test_routing_sla,
     test_skill_requirement,
     test_skills_tools,

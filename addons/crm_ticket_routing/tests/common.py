@@ -106,3 +106,57 @@ class RoutingCase(TransactionCase):
 
     def _target(self, ticket, kind):
         return ticket.routing_target_ids.filtered(lambda t: t.kind == kind)
+
+
+class SkillCase(RoutingCase):
+    """The same team; the agent has an employee, and a category asks for skills."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env["routing.skill.requirement"].search([("lang", "!=", False)]).unlink()
+        cls.skill_type = cls.env["hr.skill.type"].create(
+            {
+                "name": "Test skills",
+                "skill_ids": [
+                    (0, 0, {"name": "Laptops"}),
+                    (0, 0, {"name": "Printers"}),
+                ],
+                "skill_level_ids": [
+                    (0, 0, {"name": "Low", "level_progress": 20}),
+                    (0, 0, {"name": "High", "level_progress": 80}),
+                ],
+            }
+        )
+        cls.laptops, cls.printers = cls.skill_type.skill_ids
+        cls.low, cls.high = cls.skill_type.skill_level_ids.sorted("level_progress")
+        cls.employee = cls.env["hr.employee"].create(
+            {"name": "Agent", "user_id": cls.agent.id}
+        )
+        # At work at any hour, as the tests run at any hour.
+        cls.employee.resource_calendar_id = False
+        cls._requirement(cls.category, cls.laptops, cls.high)
+        cls._requirement(cls.category, cls.printers, cls.low, "optional")
+
+    @classmethod
+    def _requirement(cls, category, skill, level, necessity="required", **values):
+        return cls.env["routing.skill.requirement"].create(
+            {
+                "category_id": category and category.id,
+                "skill_id": skill.id,
+                "level_id": level.id,
+                "necessity": necessity,
+                **values,
+            }
+        )
+
+    def _skill(self, skill, level, employee=None, **values):
+        return self.env["hr.employee.skill"].create(
+            {
+                "employee_id": (employee or self.employee).id,
+                "skill_type_id": self.skill_type.id,
+                "skill_id": skill.id,
+                "skill_level_id": level.id,
+                **values,
+            }
+        )

@@ -7,57 +7,11 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from .common import RoutingCase
+from .common import SkillCase
 
 
 @tagged("post_install", "-at_install")
-class TestSkillRequirement(RoutingCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.skill_type = cls.env["hr.skill.type"].create(
-            {
-                "name": "Test skills",
-                "skill_ids": [
-                    (0, 0, {"name": "Laptops"}),
-                    (0, 0, {"name": "Printers"}),
-                ],
-                "skill_level_ids": [
-                    (0, 0, {"name": "Low", "level_progress": 20}),
-                    (0, 0, {"name": "High", "level_progress": 80}),
-                ],
-            }
-        )
-        cls.laptops, cls.printers = cls.skill_type.skill_ids
-        cls.low, cls.high = cls.skill_type.skill_level_ids.sorted("level_progress")
-        cls.employee = cls.env["hr.employee"].create(
-            {"name": "Agent", "user_id": cls.agent.id}
-        )
-        cls._requirement(cls.category, cls.laptops, cls.high)
-        cls._requirement(cls.category, cls.printers, cls.low, "optional")
-
-    @classmethod
-    def _requirement(cls, category, skill, level, necessity="required"):
-        return cls.env["routing.skill.requirement"].create(
-            {
-                "category_id": category.id,
-                "skill_id": skill.id,
-                "level_id": level.id,
-                "necessity": necessity,
-            }
-        )
-
-    def _skill(self, skill, level, **values):
-        return self.env["hr.employee.skill"].create(
-            {
-                "employee_id": self.employee.id,
-                "skill_type_id": self.skill_type.id,
-                "skill_id": skill.id,
-                "skill_level_id": level.id,
-                **values,
-            }
-        )
-
+class TestSkillRequirement(SkillCase):
     def _wizard(self, ticket, user=None):
         action = ticket.with_user(user or self.agent).action_routing_candidates()
         return (
@@ -71,6 +25,32 @@ class TestSkillRequirement(RoutingCase):
         with self.assertRaises(ValidationError):
             self._requirement(self.child, self.laptops, level)
 
+    def test_language_or_category(self):
+        values = {"skill_id": self.laptops.id, "level_id": self.low.id}
+        for more in ({}, {"category_id": self.child.id, "lang": "en_US"}):
+            with mute_logger("odoo.sql_db"), self.assertRaises(IntegrityError):
+                with self.env.cr.savepoint():
+                    self.env["routing.skill.requirement"].create({**values, **more})
+        language = {**values, "lang": "en_US"}
+        self.env["routing.skill.requirement"].create(language)
+        with mute_logger("odoo.sql_db"), self.assertRaises(IntegrityError):
+            self.env["routing.skill.requirement"].create(language)
+
+    def test_language_of_the_customer(self):
+        self._requirement(False, self.printers, self.low, lang="en_US")
+        self.customer.lang = "en_US"
+        wizard = self._wizard(self._ticket())
+        self.assertEqual(wizard.requirement_text, "Printers from Low")
+        self.assertFalse(any(wizard.line_ids.mapped("able")))
+        self._skill(self.printers, self.low)
+        wizard = self._wizard(self._ticket())
+        self.assertEqual(wizard.line_ids.mapped("able"), [True, False])
+        self.assertTrue(
+            self.env["routing.skill.requirement"]
+            .with_user(self.manager)
+            .search([("lang", "=", "en_US"), ("skill_id", "=", self.printers.id)])
+        )
+
     def test_skill_once_a_category(self):
         with mute_logger("odoo.sql_db"), self.assertRaises(IntegrityError):
             self._requirement(self.category, self.laptops, self.low)
@@ -81,11 +61,18 @@ class TestSkillRequirement(RoutingCase):
         self.assertRecordValues(
             wizard.line_ids,
             [
-                {"user_id": self.agent.id, "qualified": True, "known": True},
-                {"user_id": self.colleague.id, "qualified": False, "known": False},
+                {"user_id": self.agent.id, "able": True, "open_ticket_text": "0 / 8"},
+                {
+                    "user_id": self.colleague.id,
+                    "able": False,
+                    "open_ticket_text": "0 / 8",
+                },
             ],
         )
-        self.assertEqual(wizard.line_ids[0].reason, "Optional: Printers is missing.")
+        self.assertEqual(
+            wizard.line_ids[0].reason,
+            "Optional: Printers is missing. Optional skills 2.00",
+        )
         self.assertEqual(
             wizard.line_ids[1].reason,
             "No employee is linked, so no skill is known. Laptops is missing."
@@ -102,7 +89,7 @@ class TestSkillRequirement(RoutingCase):
         self._skill(self.laptops, self.low)
         wizard = self._wizard(self._ticket(category_id=self.category.id))
         line = wizard.line_ids.filtered(lambda line: line.user_id == self.agent)
-        self.assertFalse(line.qualified)
+        self.assertFalse(line.able)
         self.assertIn("Laptops is at 20 %, 80 % is asked for.", line.reason)
 
     def test_skill_that_has_expired(self):
@@ -114,7 +101,7 @@ class TestSkillRequirement(RoutingCase):
             valid_to=today - timedelta(days=1),
         )
         wizard = self._wizard(self._ticket(category_id=self.category.id))
-        self.assertFalse(any(wizard.line_ids.mapped("qualified")))
+        self.assertFalse(any(wizard.line_ids.mapped("able")))
 
     def test_category_inherits(self):
         ticket = self._ticket(category_id=self.child.id)
@@ -124,14 +111,17 @@ class TestSkillRequirement(RoutingCase):
         self._skill(self.printers, self.low)
         wizard = self._wizard(ticket)
         line = wizard.line_ids.filtered(lambda line: line.user_id == self.agent)
-        self.assertFalse(line.qualified)
+        self.assertFalse(line.able)
         self.assertIn("Printers is at 20 %", line.reason)
 
     def test_load_decides_without_requirements(self):
-        self._ticket(user_id=self.agent.id)
+        self._ticket(user_id=self.agent.id, partner_id=False)
         wizard = self._wizard(self._ticket())
         self.assertEqual(wizard.line_ids.user_id[0], self.colleague)
-        self.assertEqual(wizard.line_ids.mapped("open_ticket_count"), [0, 1])
+        self.assertEqual(wizard.line_ids.mapped("open_ticket_text"), ["0 / 8", "1 / 8"])
+        self.assertEqual(
+            wizard.line_ids[1].reason, "Has what is asked for. Open tickets 0.38"
+        )
         self.assertFalse(wizard.requirement_text)
 
     def test_assign(self):

@@ -16,6 +16,7 @@ whose costs do not fall, so that the cheaper seats are filled first.
 Costs are rounded to ``1 / SCALE``: a sum over n tickets is exact to n / SCALE.
 """
 
+import itertools
 import math
 
 #: Steps in one unit of cost.
@@ -81,7 +82,7 @@ def assign(costs, seats, urgency):
             f"{matrix.shape} costs for {count} tickets and {len(seats)} agents"
         )
     seats = [[scaled(cost) for cost in agent] for agent in seats]
-    if any(a > b for agent in seats for a, b in zip(agent, agent[1:], strict=False)):
+    if any(a > b for agent in seats for a, b in itertools.pairwise(agent)):
         raise ValueError("The seats of an agent must not become cheaper")
     allowed = np.isfinite(matrix) & (np.array([bool(s) for s in seats], bool))
     within = (matrix >= 0) & ((matrix <= MAX_COST) | np.isposinf(matrix))

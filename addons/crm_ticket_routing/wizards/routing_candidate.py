@@ -1,7 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
-from odoo.tools import format_list
 
 
 class RoutingCandidate(models.TransientModel):
@@ -14,6 +13,11 @@ class RoutingCandidate(models.TransientModel):
     )
     requirement_text = fields.Char(
         string="Asked for", compute="_compute_requirement_text"
+    )
+    decided = fields.Boolean(compute="_compute_decided")
+    override_reason = fields.Char(
+        string="Reason",
+        help="Why another agent than routing has chosen; it is kept with the decision.",
     )
     line_ids = fields.One2many(
         "routing.candidate.line", "wizard_id", string="Agents", readonly=True
@@ -38,10 +42,13 @@ class RoutingCandidate(models.TransientModel):
                 for line in wizard.ticket_id._routing_requirements()
             ]
             wizard.requirement_text = (
-                format_list(self.env, asked, lang_code=self.env.lang or "en_US")
-                if asked
-                else False
+                self.env["routing.decision"]._list(asked) if asked else False
             )
+
+    @api.depends("ticket_id")
+    def _compute_decided(self):
+        for wizard in self:
+            wizard.decided = bool(wizard.ticket_id.routing_decision_id)
 
     @api.model
     def _prepare_values(self, ticket):
@@ -49,21 +56,22 @@ class RoutingCandidate(models.TransientModel):
 
         :param ticket: one ``helpdesk.ticket``
         """
+        decisions = self.env["routing.decision"]
         return {
             "ticket_id": ticket.id,
             "line_ids": [
                 Command.create(
                     {
                         "sequence": number,
-                        "user_id": fit.agent.key,
-                        "qualified": fit.qualified,
-                        "known": fit.agent.known,
-                        "open_ticket_count": fit.agent.load,
-                        "missing": [list(gap) for gap in fit.missing],
-                        "optional_missing": [list(gap) for gap in fit.optional_missing],
+                        "user_id": candidate.agent.key,
+                        "able": not candidate.blocks,
+                        "cost": candidate.cost,
+                        "entry": decisions._prepare_candidate(candidate),
                     }
                 )
-                for number, fit in enumerate(ticket._routing_candidates())
+                for number, candidate in enumerate(
+                    self.env["routing.engine"]._candidates(ticket)
+                )
             ],
         }
 
@@ -81,45 +89,35 @@ class RoutingCandidateLine(models.TransientModel):
     user_id = fields.Many2one(
         "res.users", string="Agent", required=True, readonly=True, ondelete="cascade"
     )
-    qualified = fields.Boolean(readonly=True)
-    known = fields.Boolean(readonly=True)
-    open_ticket_count = fields.Integer(string="Open Tickets", readonly=True)
-    missing = fields.Json(readonly=True)
-    optional_missing = fields.Json(readonly=True)
-    reason = fields.Char(string="Why", compute="_compute_reason")
+    able = fields.Boolean(string="Can Take It", readonly=True)
+    cost = fields.Float(readonly=True, digits=(16, 2))
+    entry = fields.Json(readonly=True)
+    open_ticket_text = fields.Char(string="Open Tickets", compute="_compute_words")
+    reason = fields.Char(string="Why", compute="_compute_words")
 
-    @api.depends("qualified", "known", "missing", "optional_missing")
+    @api.depends("entry")
     @api.depends_context("lang")
-    def _compute_reason(self):
+    def _compute_words(self):
+        decisions = self.env["routing.decision"]
         for line in self:
-            parts = []
-            if not line.known:
-                parts.append(self.env._("No employee is linked, so no skill is known."))
-            parts += [self._gap_text(gap) for gap in line.missing or ()]
-            parts += [
-                self.env._("Optional: %(gap)s", gap=self._gap_text(gap))
-                for gap in line.optional_missing or ()
-            ]
-            line.reason = " ".join(parts) or self.env._("Has what is asked for.")
-
-    @api.model
-    def _gap_text(self, gap):
-        """:param gap: ``[skill id, level asked, level there or None]``"""
-        skill_id, asked, has = gap
-        skill = self.env["hr.skill"].browse(skill_id).name
-        if has is None:
-            return self.env._("%(skill)s is missing.", skill=skill)
-        return self.env._(
-            "%(skill)s is at %(has)s %%, %(asked)s %% is asked for.",
-            skill=skill,
-            has=has,
-            asked=asked,
-        )
+            entry = line.entry
+            line.open_ticket_text = f"{entry['load']} / {entry['capacity']}"
+            line.reason = " ".join(
+                filter(
+                    None,
+                    [
+                        decisions._candidate_text(entry)
+                        or self.env._("Has what is asked for."),
+                        " · ".join(decisions._term_texts(entry)) if line.able else "",
+                    ],
+                )
+            )
 
     def action_assign(self):
         """Assign the ticket to this agent."""
         self.ensure_one()
-        ticket = self.wizard_id.ticket_id
+        wizard = self.wizard_id
+        ticket = wizard.ticket_id
         if self.user_id not in ticket._routing_members():
             raise UserError(
                 self.env._(
@@ -128,4 +126,6 @@ class RoutingCandidateLine(models.TransientModel):
                 )
             )
         ticket.write({"user_id": self.user_id.id})
+        if wizard.override_reason:
+            ticket.routing_override_reason = wizard.override_reason
         return {"type": "ir.actions.act_window_close"}
