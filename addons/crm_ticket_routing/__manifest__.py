@@ -2,7 +2,7 @@
     "name": "CRM Ticket Routing",
     "version": "19.0.1.0.0",
     "category": "Services/Helpdesk",
-    "summary": "The right agent for each ticket, with the reason, and promises on the clock",
+    "summary": "The right agent for each ticket, and promises on the clock",
     "author": "CRM Suite contributors",
     "license": "AGPL-3",
     "depends": [

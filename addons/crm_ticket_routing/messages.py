@@ -1,4 +1,4 @@
-"""What the codes of promises and of routing mean, in words chosen when they are read."""
+"""What the codes of promises and of routing mean, in words chosen when read."""
 
 from odoo.tools import LazyTranslate
 

@@ -23,7 +23,7 @@ class GovernanceLineage(models.AbstractModel):
 
     @api.model
     def _lineage_edges(self):
-        """What of a ticket and of the company makes a deadline, and chooses an agent."""
+        """What makes the deadline of a ticket, and what chooses its agent."""
         yield from super()._lineage_edges()
         for policy in self.env["routing.sla.policy"].search([("active", "=", True)]):
             node = f"sla_policy:{policy.id}"

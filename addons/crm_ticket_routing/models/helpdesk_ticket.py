@@ -474,7 +474,8 @@ class HelpdeskTicket(models.Model):
                  WHERE routing_mode IN ('automatic', 'suggest')
             )
             AND NOT EXISTS (
-                SELECT FROM helpdesk_ticket_stage AS s WHERE s.id = stage_id AND s.closed
+                SELECT FROM helpdesk_ticket_stage AS s
+                 WHERE s.id = stage_id AND s.closed
             )
             """,
             list(ticket_ids),

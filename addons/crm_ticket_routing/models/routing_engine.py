@@ -89,14 +89,14 @@ class RoutingEngine(models.AbstractModel):
         facts = {}
         for company, batch in tickets.grouped("company_id").items():
             for ticket in batch:
-                # The tier is the company's own; the batch is read at once.
-                partner = ticket.partner_id.with_company(company)
+                # The tier is the company's own.
+                customer = ticket.commercial_partner_id.with_company(company)
                 deadline = ticket.routing_next_deadline
                 facts[ticket.id] = Ticket(
                     key=ticket.id,
                     requirements=asked[ticket.id],
                     former=former.get(ticket.commercial_partner_id.id),
-                    tier=partner.customer_tier or "standard",
+                    tier=customer.customer_tier or "standard",
                     priority=int(ticket.priority or 0),
                     slack_hours=(deadline - now) / timedelta(hours=1)
                     if deadline

@@ -384,9 +384,31 @@ class TestRouting(CronMixinCase, SkillCase):
             self.assertIn("knows the customer", ticket.routing_reason)
 
     def test_tier(self):
-        ticket = self._new(user_id=False)
-        facts = self.env["routing.engine"]._ticket_facts(ticket, fields.Datetime.now())
-        self.assertIn(facts[ticket.id].tier, routing_cost.TIERS)
+        """Of the commercial entity, in the company of the ticket."""
+        contact = self.env["res.partner"].create(
+            {"name": "Contact", "parent_id": self.customer.id, "type": "other"}
+        )
+        company = self.env["res.company"].create({"name": "Other company"})
+        self.customer.with_company(company).customer_tier = "vip"
+        self.customer.customer_tier = "silver"
+        own = self._new(user_id=False, partner_id=contact.id)
+        team = self.team.copy({"company_id": company.id})
+        other = self._new(user_id=False, partner_id=contact.id, team_id=team.id)
+        nobody = self._new(user_id=False, partner_id=False)
+        facts = self.env["routing.engine"]._ticket_facts(
+            own | other | nobody, fields.Datetime.now()
+        )
+        self.assertEqual(
+            [facts[t.id].tier for t in (own, other, nobody)],
+            ["silver", "vip", "standard"],
+        )
+        self.assertEqual(
+            [
+                value
+                for value, _label in self.customer._fields["customer_tier"].selection
+            ],
+            list(routing_cost.TIERS),
+        )
 
     def test_queries_do_not_grow(self):
         self._skill(self.laptops, self.high)

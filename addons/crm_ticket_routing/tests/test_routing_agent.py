@@ -51,9 +51,12 @@ class TestRoutingAgent(RoutingCase):
         with self.assertRaises(AccessError):
             row.with_user(self.manager).unlink()
         for values in ({"capacity": -1}, {"user_id": self.colleague.id}):
-            with mute_logger("odoo.sql_db"), self.assertRaises(IntegrityError):
-                with self.env.cr.savepoint():
-                    row.write(values)
+            with (
+                mute_logger("odoo.sql_db"),
+                self.assertRaises(IntegrityError),
+                self.env.cr.savepoint(),
+            ):
+                row.write(values)
         company = self.env["res.company"].create({"name": "Other company"})
         other = new_test_user(
             self.env,
@@ -76,8 +79,11 @@ class TestRoutingAgent(RoutingCase):
             {"routing_weight_vip": 0.5},
             {"routing_weight_age": 0},
         ):
-            with mute_logger("odoo.sql_db"), self.assertRaises(IntegrityError):
-                with self.env.cr.savepoint():
-                    team.write(values)
+            with (
+                mute_logger("odoo.sql_db"),
+                self.assertRaises(IntegrityError),
+                self.env.cr.savepoint(),
+            ):
+                team.write(values)
         with self.assertRaises(AccessError):
             self.team.with_user(self.agent).routing_mode = "automatic"

@@ -28,9 +28,12 @@ class TestSkillRequirement(SkillCase):
     def test_language_or_category(self):
         values = {"skill_id": self.laptops.id, "level_id": self.low.id}
         for more in ({}, {"category_id": self.child.id, "lang": "en_US"}):
-            with mute_logger("odoo.sql_db"), self.assertRaises(IntegrityError):
-                with self.env.cr.savepoint():
-                    self.env["routing.skill.requirement"].create({**values, **more})
+            with (
+                mute_logger("odoo.sql_db"),
+                self.assertRaises(IntegrityError),
+                self.env.cr.savepoint(),
+            ):
+                self.env["routing.skill.requirement"].create({**values, **more})
         language = {**values, "lang": "en_US"}
         self.env["routing.skill.requirement"].create(language)
         with mute_logger("odoo.sql_db"), self.assertRaises(IntegrityError):
