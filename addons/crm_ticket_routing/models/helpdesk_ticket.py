@@ -8,7 +8,12 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import SQL, split_every
 
-from odoo.addons.crm_data_governance.db import CONCURRENCY_ERRORS, take_batches
+from odoo.addons.crm_data_governance.db import (
+    CONCURRENCY_ERRORS,
+    claim,
+    read_committed,
+    take_batches,
+)
 
 from ..tools.routing_cost import urgency
 from ..tools.sla_policy import Facts, choose
@@ -25,6 +30,8 @@ WRITTEN = ("comment", "email", "email_outgoing")
 BATCH = 500
 #: New tickets that are routed at once; more (an import) are left to the cron.
 AT_ONCE = 20
+#: How long an answer waits for others who route to the same agents.
+LOCK_TIMEOUT = "3s"
 #: Seconds that one run of the cron may work on; the next one is a minute away.
 CRON_SECONDS = 40
 
@@ -74,9 +81,7 @@ class HelpdeskTicket(models.Model):
     routing_outcome = fields.Selection(
         related="routing_decision_id.outcome", string="Routing"
     )
-    routing_reason = fields.Char(
-        related="routing_decision_id.reason", string="Why This Agent"
-    )
+    routing_reason = fields.Char(related="routing_decision_id.reason", string="Why")
     routing_agent_id = fields.Many2one(
         related="routing_decision_id.user_id", string="Chosen Agent"
     )
@@ -605,15 +610,30 @@ class HelpdeskTicket(models.Model):
         try:
             new._routing_try(wait=False)
         except CONCURRENCY_ERRORS:
-            self.env.cr.postcommit.add(
-                partial(new._routing_after_commit, self.env.registry, new.ids)
-            )
+            self.env.cr.postcommit.add(partial(new._routing_after_commit, new.ids))
 
     @api.model
-    def _routing_after_commit(self, registry, ticket_ids):
-        """Route committed tickets in transactions of their own."""
+    def _routing_after_commit(self, ticket_ids):
+        """Route committed tickets, waiting a moment for others who route.
+
+        In READ COMMITTED, as for a counter: after the wait for the agents' rows the
+        tickets that the others gave are seen, and nothing has to be repeated.
+        """
         try:
-            self._routing_work_off(registry, ticket_ids, time.monotonic() + 5)
+            with read_committed(self.env) as cr:
+                cr.execute(SQL("SET LOCAL lock_timeout = %s", LOCK_TIMEOUT))
+                claimed = claim(
+                    cr,
+                    self._table,
+                    self._get_routing_condition(ticket_ids, fields.Datetime.now()),
+                    SQL("id"),
+                    len(ticket_ids),
+                )
+                env = api.Environment(cr, SUPERUSER_ID, {})
+                if claimed:
+                    env[self._name].browse(claimed)._routing_try()
+        except CONCURRENCY_ERRORS:
+            _logger.info("Tickets %s are left to the cron: too busy", ticket_ids)
         except Exception:
             # The tickets are there, and the request has been answered for.
             _logger.exception("Tickets %s are left to the cron", ticket_ids)

@@ -1,7 +1,7 @@
 import json
 
 from odoo import api, fields, models
-from odoo.tools import SQL, format_list
+from odoo.tools import SQL, float_repr, float_round, format_list
 
 from ..messages import BECAUSE, BLOCKS, FACTORS, ROUTING, TERMS
 
@@ -131,6 +131,7 @@ class RoutingDecision(models.Model):
         """What the table of candidates shows."""
         self.ensure_one()
         entries = self.candidates
+        others = (self.reason_params or {}).get("considered", 0) - len(entries)
         # sudo: names of colleagues, whose records may be out of the reader's reach.
         names = {
             user.id: user.name
@@ -145,20 +146,26 @@ class RoutingDecision(models.Model):
                     "name": names.get(entry["user"]) or self.env._("Unknown agent"),
                     "chosen": entry["user"] == self.user_id.id,
                     "able": not entry["blocks"],
-                    "cost": f"{entry['cost']:.2f}",
+                    "cost": self._number(entry["cost"]),
                     "terms": self._term_texts(entry),
                     "text": self._candidate_text(entry),
                 }
                 for entry in entries
             ],
-            "others": (self.reason_params or {}).get("considered", 0) - len(entries),
-            "urgency": f"{self.urgency:.2f}",
+            "others": others > 0
+            and self.env._("%(number)s others were considered too.", number=others),
+            "urgency": self._number(self.urgency),
             "factors": [
-                f"{self.env._(FACTORS[name])} × {factor:.2f}"
+                f"{self.env._(FACTORS[name])} × {self._number(factor)}"
                 for name, factor in (self.urgency_factors or {}).items()
                 if factor != 1
             ],
         }
+
+    @api.model
+    def _number(self, value):
+        """As the fields show it: two digits, halves away from zero."""
+        return float_repr(float_round(value, precision_digits=2), 2)
 
     @api.model
     def _list(self, texts):
@@ -178,7 +185,7 @@ class RoutingDecision(models.Model):
     def _term_texts(self, entry):
         """The terms of a candidate's cost that are not zero, in words."""
         return [
-            f"{self.env._(words)} {entry['terms'][name]:.2f}"
+            f"{self.env._(words)} {self._number(entry['terms'][name])}"
             for name, words in TERMS.items()
             if entry["terms"].get(name)
         ]

@@ -75,7 +75,13 @@ class RoutingEngine(models.AbstractModel):
                 Queue(
                     team,
                     team._routing_weights(),
-                    [facts[ticket.id] for ticket in batch],
+                    [
+                        # Somebody of another team is nobody's reason here.
+                        facts[ticket.id]
+                        if facts[ticket.id].former in members.ids
+                        else replace(facts[ticket.id], former=None)
+                        for ticket in batch
+                    ],
                     agents,
                 )
             )

@@ -142,6 +142,9 @@ class TestRoutingCostTools(BaseCase):
         ticket = Ticket(1, (Requirement(3, 95, required=False),))
         got = [consider(ticket, agent, Weights()) for agent in agents[:1]]
         self.assertEqual(why_this_one(ticket, got[0], got), ["only_one"])
+        # What everybody has in common is no reason.
+        got = [consider(Ticket(1), Agent(n, {}, 1, 4), Weights()) for n in range(2)]
+        self.assertEqual(why_this_one(Ticket(1), got[0], got), [])
 
     def test_urgency(self):
         weights = Weights(vip=4, sla=4, age=2)

@@ -232,9 +232,11 @@ def why_this_one(ticket, chosen, candidates):
         if r.language
     ):
         because.append("language")
-    if len(able) > 1 and all(
-        chosen.agent.load * c.agent.capacity <= c.agent.load * chosen.agent.capacity
+    # Shares of places taken, compared without a division.
+    others = [
+        c.agent.load * chosen.agent.capacity - chosen.agent.load * c.agent.capacity
         for c in able
-    ):
+    ]
+    if min(others) >= 0 and max(others) > 0:
         because.append("least_load")
     return because

@@ -92,7 +92,7 @@ class RoutingCandidateLine(models.TransientModel):
     able = fields.Boolean(string="Can Take It", readonly=True)
     cost = fields.Float(readonly=True, digits=(16, 2))
     entry = fields.Json(readonly=True)
-    open_ticket_text = fields.Char(string="Open Tickets", compute="_compute_words")
+    open_ticket_text = fields.Char(string="Places Taken", compute="_compute_words")
     reason = fields.Char(string="Why", compute="_compute_words")
 
     @api.depends("entry")
