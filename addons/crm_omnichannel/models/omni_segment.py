@@ -27,7 +27,7 @@ class OmniSegment(models.Model):
     _description = "Customer Segment"
     _order = "name, id"
 
-    name = fields.Char(required=True, translate=True)
+    name = fields.Char("Segment Name", required=True, translate=True)
     code = fields.Char(
         required=True,
         copy=False,
@@ -273,7 +273,7 @@ class OmniSegment(models.Model):
         return self._get_partners().sudo()._search(domain)
 
     def _refresh(self, partners=None):
-        """Bring the members up to date, one statement a segment.
+        """Bring the members up to date, by at most three statements a segment.
 
         :param self: the segments; the empty recordset means all
         :param partners: ``res.partner``, only these; None: everybody
@@ -287,50 +287,60 @@ class OmniSegment(models.Model):
             segments.flush_recordset(["refreshed_at"])
         changes = {}
         for segment in segments:
-            found = Change([], [])
-            for came, partner_id in self.env.execute_query(
-                segment._get_refresh_sql(partners, now)
-            ):
-                (found.entered if came else found.left).append(partner_id)
-            changes[segment] = found
+            changes[segment] = segment._get_change(partners)
+            segment._apply_change(changes[segment], now)
         self._invalidate_members()
         return changes
 
-    def _get_refresh_sql(self, partners, now):
-        only = SQL()
-        if partners is not None:
-            only = SQL("AND member.partner_id = ANY(%s)", partners.ids)
-        return SQL(
-            """
-            WITH wanted AS MATERIALIZED (%(wanted)s),
-            gone AS (
-                DELETE FROM omni_segment_member AS member
-                WHERE member.segment_id = %(segment)s %(only)s
-                  AND NOT EXISTS (
-                      SELECT FROM wanted WHERE wanted.id = member.partner_id
-                  )
-                RETURNING member.partner_id
-            ),
-            come AS (
-                INSERT INTO omni_segment_member (segment_id, partner_id, since)
-                SELECT %(segment)s, wanted.id, %(now)s FROM wanted
-                WHERE NOT EXISTS (
-                    SELECT FROM omni_segment_member AS member
-                    WHERE member.segment_id = %(segment)s
-                      AND member.partner_id = wanted.id
-                )
-                ON CONFLICT (segment_id, partner_id) DO NOTHING
-                RETURNING partner_id
-            )
-            SELECT TRUE, partner_id FROM come
-            UNION ALL
-            SELECT FALSE, partner_id FROM gone
-            """,
-            wanted=self._get_query(partners).select(),
-            segment=self.id,
-            only=only,
-            now=now,
+    def _get_change(self, partners):
+        """Return who came and who went since the last refresh."""
+        members = SQL(
+            "SELECT partner_id FROM omni_segment_member WHERE segment_id = %s", self.id
         )
+        if partners is not None:
+            members = SQL("%s AND partner_id = ANY(%s)", members, partners.ids)
+        change = Change([], [])
+        # A full join is made by hashing or merging, never row by row: the statistics
+        # of a table just filled do not matter.
+        for came, went in self.env.execute_query(
+            SQL(
+                """
+                SELECT wanted.id, member.partner_id
+                FROM (%s) AS wanted
+                FULL JOIN (%s) AS member ON member.partner_id = wanted.id
+                WHERE wanted.id IS NULL OR member.partner_id IS NULL
+                ORDER BY 1, 2
+                """,
+                self._get_query(partners).select(),
+                members,
+            )
+        ):
+            (change.entered if came else change.left).append(came or went)
+        return change
+
+    def _apply_change(self, change, now):
+        if change.left:
+            self.env.cr.execute(
+                SQL(
+                    "DELETE FROM omni_segment_member"
+                    " WHERE segment_id = %s AND partner_id = ANY(%s)",
+                    self.id,
+                    change.left,
+                )
+            )
+        if change.entered:
+            self.env.cr.execute(
+                SQL(
+                    """
+                    INSERT INTO omni_segment_member (segment_id, partner_id, since)
+                    SELECT %s, partner_id, %s FROM unnest(%s) AS found (partner_id)
+                    ON CONFLICT (segment_id, partner_id) DO NOTHING
+                    """,
+                    self.id,
+                    now,
+                    change.entered,
+                )
+            )
 
     @api.model
     def _invalidate_members(self):

@@ -64,10 +64,11 @@ class TestSegment(TransactionCase):
             [{"name": f"More {n}", "ref": "seg", "color": 1} for n in range(200)]
         )
         self.env.flush_all()
-        # the segment, its stamp, its members
-        with self.assertQueryCount(3):
+        # the segment, its stamp, the difference, who came
+        with self.assertQueryCount(4):
             [change] = self.segment._refresh().values()
         self.assertEqual(sorted(change.entered), more.ids)
+        self.assertEqual(self.segment.partner_count, 203)
 
     def test_one_customer_at_once(self):
         self.partners[3].color = 0

@@ -73,7 +73,6 @@ class HelpdeskTicket(models.Model):
     )
     routing_decision_id = fields.Many2one(
         "routing.decision",
-        string="Routing Decision",
         compute="_compute_routing_decision_id",
         search="_search_routing_decision_id",
         compute_sudo=True,
@@ -492,7 +491,8 @@ class HelpdeskTicket(models.Model):
 
         Those that have an agent are left alone.
 
-        :return: a notification for several tickets, else True
+        :return: a notification for several tickets; else True, or the user's own
+            tickets when this one went out of the user's sight
         """
         self.check_access("write")
         # One SELECT: a ticket that is being routed by another is not waited for.
@@ -511,8 +511,12 @@ class HelpdeskTicket(models.Model):
                 )
             )
         decisions = self.env["routing.engine"]._route(tickets, request=True)
-        if len(self) == 1:
+        if len(self) == 1 and self.has_access("read"):
             return True
+        if len(self) == 1:
+            return self.env["ir.actions.act_window"]._for_xml_id(
+                "helpdesk_mgmt.helpdesk_my_tickets_action"
+            )
         given = len(decisions.filtered(lambda d: d.outcome == "assigned"))
         return {
             "type": "ir.actions.client",

@@ -28,9 +28,7 @@ class RoutingAgent(models.Model):
     )
     routed_at = fields.Datetime(string="Last Ticket Given on", readonly=True)
     team_ids = fields.Many2many(related="user_id.helpdesk_team_ids")
-    employee_id = fields.Many2one(
-        "hr.employee.public", compute="_compute_employee_id", string="Employee"
-    )
+    employee_id = fields.Many2one("hr.employee.public", compute="_compute_employee_id")
     open_ticket_count = fields.Integer(
         string="Open Tickets", compute="_compute_open_ticket_count"
     )

@@ -233,6 +233,26 @@ class TestRouting(CronMixinCase, SkillCase):
         with self.assertRaises(AccessError):
             self._new(user_id=False).with_user(self.outsider).action_route()
 
+    def test_out_of_sight(self):
+        """Who sees only own tickets is led away from one that somebody else got."""
+        own = new_test_user(
+            self.env, "routing_own", "helpdesk_mgmt.group_helpdesk_user_own"
+        )
+        self.team.user_ids |= own
+        self.places.search([("user_id", "=", own.id)]).capacity = 0
+        ticket = self._new(user_id=False)
+        action = ticket.with_user(own).action_route()
+        self.assertEqual(action["res_model"], "helpdesk.ticket")
+        self.assertNotEqual(ticket.user_id, own)
+        # What they create they see.
+        self.team.routing_mode = "automatic"
+        form = Form(self.env["helpdesk.ticket"].with_user(own))
+        form.name = "Broken"
+        form.description = "It does not work."
+        form.team_id = self.team
+        form.user_id = self.env["res.users"]
+        self.assertNotEqual(form.save().user_id, own)
+
     def test_many_in_one_solution(self):
         """Alone the second would get the first one's agent; together both fit."""
         self._skill(self.laptops, self.high)
