@@ -122,6 +122,16 @@ def odoo_database(template, request):
     databases.drop(name)
 
 
+@pytest.fixture(scope="module")
+def company_database(request):
+    """As ``odoo_database``, with two years of the known-truth company in it."""
+    module = request.module.__name__.rpartition(".")[2]
+    name = databases.copy(databases.company(), f"crm_test_{module}_{os.getpid()}"[:60])
+    yield name
+    close_connections()
+    databases.drop(name)
+
+
 def close_connections():
     """Let go of the in-process connections that a registry may hold."""
     import sys

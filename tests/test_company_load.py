@@ -120,8 +120,8 @@ ACTIONS = [
     ("lin", "account.action_move_out_invoice_type", "payment_state"),
     ("lin", "base.action_partner_form", "user_id"),
     ("chen", "crm.crm_lead_action_pipeline", "stage_id"),
-    ("wu", "helpdesk_mgmt.helpdesk_ticket_action", "category_id"),
-    ("wu", "mass_mailing.mailing_trace_action", "trace_status"),
+    ("admin", "helpdesk_mgmt.helpdesk_ticket_action", "category_id"),
+    ("admin", "mass_mailing.mailing_trace_action", "trace_status"),
     ("wu", "crm_omnichannel.omni_record_action", "state"),
 ]
 opened = {}
