@@ -32,7 +32,7 @@ class GovernanceLineage(models.AbstractModel):
     @api.model
     def _omni_segment_edges(self):
         """Fields that a condition asks for → segment → customers in it."""
-        for segment in self.env["omni.segment"].search([]):
+        for segment in self.env["omni.segment"].search([("active", "=", True)]):
             node = f"segment:{segment.company_id.id or 0}/{segment.code}"
             for name in segment._get_asked_fields():
                 yield Edge(name, node, "segment", direct=False)

@@ -119,11 +119,14 @@ class OmniConsent(models.Model):
             raise ValidationError(self.env._("An answer cannot lie in the future."))
 
     def write(self, vals):
-        raise UserError(
-            self.env._(
-                "A recorded answer is evidence and is not changed: record a new one."
+        if vals:
+            raise UserError(
+                self.env._(
+                    "A recorded answer is evidence and is not changed: record a new"
+                    " one."
+                )
             )
-        )
+        return super().write(vals)
 
     # --- ASK ---
 

@@ -1,3 +1,4 @@
+import logging
 import re
 from typing import NamedTuple
 
@@ -8,8 +9,11 @@ from odoo.exceptions import ValidationError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from odoo.addons.crm_data_governance.db import CONCURRENCY_ERRORS
+
 from ..tools.domains import BadDomain, parse_domain
 
+_logger = logging.getLogger(__name__)
 _CODE = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -49,6 +53,9 @@ class OmniSegment(models.Model):
     )
     partner_count = fields.Integer("Customers", compute="_compute_partner_count")
     refreshed_at = fields.Datetime("Refreshed", readonly=True, copy=False)
+    problem = fields.Char(
+        readonly=True, copy=False, help="Why the last refresh failed."
+    )
     # a condition means what it meant to its author: names of countries are translated,
     # and today begins somewhere
     lang = fields.Char("Language", readonly=True, copy=False)
@@ -182,7 +189,7 @@ class OmniSegment(models.Model):
             return vals_list
         taken = set(
             # the codes of all companies, archived ones too: names only
-            self.sudo().with_context(active_test=False).search([]).mapped("code")
+            self.sudo().search([("active", "in", (True, False))]).mapped("code")
         )
         for segment, vals in zip(self, vals_list, strict=True):
             number = 2
@@ -279,12 +286,12 @@ class OmniSegment(models.Model):
         :param partners: ``res.partner``, only these; None: everybody
         :return: ``{segment: Change}``
         """
-        segments = self or self.with_context(active_test=False).search([])
+        segments = self or self.search([("active", "in", (True, False))])
         now = fields.Datetime.now()
         if partners is None:
             # sudo: a stamp of the system; two refreshes of a segment meet here
-            segments.sudo().write({"refreshed_at": now})
-            segments.flush_recordset(["refreshed_at"])
+            segments.sudo().write({"refreshed_at": now, "problem": False})
+            segments.flush_recordset(["refreshed_at", "problem"])
         changes = {}
         for segment in segments:
             changes[segment] = segment._get_change(partners)
@@ -362,6 +369,8 @@ class OmniSegment(models.Model):
         segments = self or self.search(
             [("company_id", "in", (self.env.company.id, False))]
         )
+        # a condition that cannot be worked out must not stop a page
+        segments = segments.filtered(lambda segment: not segment.problem)
         if not partner or not segments:
             return self.browse()
         partner.ensure_one()
@@ -380,10 +389,20 @@ class OmniSegment(models.Model):
     @api.model
     def _cron_refresh(self):
         """Refresh all, each segment in a transaction of its own."""
-        segments = self.search([], order="refreshed_at NULLS FIRST, id")
+        segments = self.search(
+            [("active", "=", True)], order="refreshed_at NULLS FIRST, id"
+        )
         self.env["ir.cron"]._commit_progress(remaining=len(segments))
         for segment in segments:
-            segment._refresh()
+            try:
+                with self.env.cr.savepoint():
+                    segment._refresh()
+            except CONCURRENCY_ERRORS:
+                raise
+            except Exception as error:  # noqa: BLE001 - one condition must not stop all
+                _logger.warning("Segment %s not refreshed", segment.code, exc_info=True)
+                detail = " ".join(str(error).split())[:300] or type(error).__name__
+                segment.problem = detail
             self.env["ir.cron"]._commit_progress(1)
 
 

@@ -142,16 +142,17 @@ class OmniTimeline(models.AbstractModel):
     @api.model
     def _prepare_entry(self, entry, source, texts):
         params = entry["params"]
-        text = texts.get(entry["code"])
+        text = entry["code"]
+        if message := texts.get(entry["code"]):
+            text = self.env._(message)
+            text %= self._render_params(params)
         return {
             "at": format_at(entry["at"]),
             "all_day": bool(entry.get("all_day")),
             "kind": source.kind,
             "code": entry["code"],
             "params": params,
-            "text": self.env._(text) % self._render_params(params)  # pylint: disable=translation-contains-variable
-            if text
-            else entry["code"],
+            "text": text,
             "icon": source.icon,
             "res_model": entry["res_model"],
             "res_id": entry["res_id"],

@@ -137,7 +137,7 @@ class ResPartner(models.Model):
         # each in its own company: those of all that the reader works in
         segments = self.env["omni.segment"].search_fetch(
             [("company_id", "in", (*self.env.companies.ids, False))],
-            ["name", "code", "domain", "company_id", "lang", "tz", "active"],
+            ["name", "code", "domain", "company_id", "lang", "tz", "active", "problem"],
         )
         # an empty recordset would ask for the current company's
         found = segments._segments_of(self) if segments else segments

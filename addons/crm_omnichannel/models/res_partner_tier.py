@@ -81,8 +81,9 @@ class ResPartner(models.Model):
                     params["amount"] = format_amount(
                         self.env, params["amount"], currency
                     )
-                text = texts.get(part["code"])
-                parts.append(self.env._(text) % params if text else part["code"])  # pylint: disable=translation-contains-variable
+                message = texts.get(part["code"])
+                text = self.env._(message) if message else part["code"]
+                parts.append(text % params if message else text)
             if reason["code"] == "manual" and partner.customer_tier_note:
                 parts.append(partner.customer_tier_note)
             partner.customer_tier_reason_text = " · ".join(parts)
@@ -268,7 +269,7 @@ class ResPartner(models.Model):
     @api.model
     def _cron_refresh_customer_tier(self):
         """Refresh the tiers of all companies, each in a transaction of its own."""
-        companies = self.env["res.company"].search([], order="id")
+        companies = self.env["res.company"].search([("active", "=", True)], order="id")
         self.env["ir.cron"]._commit_progress(remaining=len(companies))
         for company in companies:
             self.browse().with_company(company)._refresh_customer_tier()

@@ -88,7 +88,7 @@ class TestConsentModel(TransactionCase):
     def test_rights(self):
         action = self.ada.with_user(self.seller).action_record_consent()
         form = Form(
-            self.consents.with_user(self.seller).with_context(action["context"])
+            self.consents.with_user(self.seller).with_context(**action["context"])
         )
         form.purpose = "marketing"
         form.state = "denied"

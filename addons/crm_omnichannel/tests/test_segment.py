@@ -87,7 +87,7 @@ class TestSegment(TransactionCase):
         both = self.segment | other
         self.partners[3].color = 0
         self.env.flush_all()
-        both.read(["domain", "company_id", "lang", "tz", "active"])
+        both.read(["domain", "company_id", "lang", "tz", "active", "problem"])
         before = self.members()
         with self.assertQueryCount(1):
             found = both._segments_of(self.partners[3])
@@ -239,6 +239,31 @@ class TestSegment(TransactionCase):
                     "since": fields.Datetime.now(),
                 }
             )
+
+    def test_one_bad_condition_does_not_stop_the_others(self):
+        bad = self.segment.create({"name": "Bad", "code": "test-bad"})
+        # as after the uninstallation of an addon whose field it asks for
+        self.env.cr.execute(
+            "UPDATE omni_segment SET refreshed_at = NULL,"
+            ' domain = \'[("gone_field", "=", 1)]\' WHERE id = %s',
+            [bad.id],
+        )
+        self.env.invalidate_all()
+        self.partners[4].color = 0
+        with (
+            self.enter_registry_test_mode(),
+            self.assertLogs("odoo.addons.crm_omnichannel.models.omni_segment"),
+        ):
+            self.env.ref(
+                "crm_omnichannel.ir_cron_refresh_segments"
+            ).method_direct_trigger()
+        self.assertIn(self.partners[4], self.members())
+        self.assertIn("gone_field", bad.problem)
+        found = self.segment.browse()._segments_of(self.partners[4])
+        self.assertIn(self.segment, found)
+        self.assertNotIn(bad, found)
+        bad.domain = "[(0, '=', 1)]"
+        self.assertFalse(bad.problem)
 
     def test_cron(self):
         self.partners[4].color = 0
