@@ -578,6 +578,9 @@ class TestBpmnInstance(ProcessCase):
             .create({})
         )
         self.assertIn(process, wizard.available_ids)
+        wizard.process_id = False
+        with self.assertRaisesRegex(UserError, "Choose a process"):
+            wizard.action_start()
         wizard.process_id = process
         wizard.action_start()
         self.assertEqual(lead.bpmn_instance_count, 1)
