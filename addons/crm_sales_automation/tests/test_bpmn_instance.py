@@ -297,13 +297,13 @@ class TestBpmnInstance(ProcessCase):
 
         def half(instance, record, parameters):
             record.name = "changed by half"
-            raise ValidationError(instance.env._("no"))
+            raise ValidationError(instance.env._("Choose an outcome."))
 
         with patch.object(BpmnInstance, "_do_create_quotation", half):
             self.answer(self.waiting(instance), "Yes please")
         self.assertEqual(lead.name, "New line")
         self.assertEqual(lead.bpmn_incident_ids.code, "refused")
-        self.assertIn("no", lead.bpmn_incident_ids.message)
+        self.assertIn("Choose an outcome.", lead.bpmn_incident_ids.message)
         self.assertFalse(
             instance.step_ids.filtered(lambda step: step.element_id == "quote")
         )
@@ -578,6 +578,9 @@ class TestBpmnInstance(ProcessCase):
             .create({})
         )
         self.assertIn(process, wizard.available_ids)
+        wizard.process_id = False
+        with self.assertRaisesRegex(UserError, "Choose a process"):
+            wizard.action_start()
         wizard.process_id = process
         wizard.action_start()
         self.assertEqual(lead.bpmn_instance_count, 1)

@@ -12,7 +12,6 @@ class BpmnProcessStart(models.TransientModel):
     available_ids = fields.Many2many("bpmn.process", compute="_compute_available_ids")
     process_id = fields.Many2one(
         "bpmn.process",
-        required=True,
         compute="_compute_process_id",
         store=True,
         readonly=False,
@@ -52,6 +51,8 @@ class BpmnProcessStart(models.TransientModel):
         """Start it, and stay on the opportunity."""
         self.ensure_one()
         self.lead_id.check_access("write")
+        if not self.process_id:
+            raise UserError(self.env._("Choose a process."))
         if self.process_id not in self._available():
             raise UserError(
                 self.env._(
