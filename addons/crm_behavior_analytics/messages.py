@@ -73,24 +73,24 @@ FEATURES = {
     "orders_30d": FeatureText(
         _lt("Orders, 30 days"),
         _lt("Confirmed orders in the last 30 days."),
-        _lt("%(orders_30d)s orders in 30 days"),
+        _lt("Orders in 30 days: %(orders_30d)s"),
     ),
     "orders_90d": FeatureText(
         _lt("Orders, 90 days"),
         _lt("Confirmed orders in the last 90 days."),
-        _lt("%(orders_90d)s orders in 90 days"),
+        _lt("Orders in 90 days: %(orders_90d)s"),
     ),
     "orders_365d": FeatureText(
         _lt("Orders, 365 days"),
         _lt("Confirmed orders in the last 365 days."),
-        _lt("%(orders_365d)s orders in a year, customer for %(tenure_days)s days"),
+        _lt("Orders in a year: %(orders_365d)s, customer for %(tenure_days)s days"),
     ),
     "orders_change_90d": FeatureText(
         _lt("Change of orders, 90 days"),
         _lt("Orders in the last 90 days less those in the 90 days before."),
         _lt(
-            "%(orders_90d)s orders in 90 days, %(orders_change_90d)s against the 90"
-            " days before"
+            "Orders in 90 days: %(orders_90d)s, change against the 90 days before:"
+            " %(orders_change_90d)s"
         ),
     ),
     "amount_90d": FeatureText(
@@ -136,7 +136,7 @@ FEATURES = {
     "invoices_overdue": FeatureText(
         _lt("Overdue invoices"),
         _lt("Invoices that were due and not paid."),
-        _lt("%(invoices_overdue)s overdue invoices, %(amount_overdue)s in all"),
+        _lt("Overdue invoices: %(invoices_overdue)s, amount %(amount_overdue)s"),
     ),
     "amount_overdue": FeatureText(
         _lt("Overdue amount"),
@@ -151,7 +151,7 @@ FEATURES = {
     "late_deliveries_90d": FeatureText(
         _lt("Late deliveries, 90 days"),
         _lt("Deliveries promised for the last 90 days that were not done in time."),
-        _lt("%(late_deliveries_90d)s late deliveries in 90 days"),
+        _lt("Late deliveries in 90 days: %(late_deliveries_90d)s"),
     ),
     "late_share_365d": FeatureText(
         _lt("Share of late deliveries"),
@@ -161,30 +161,30 @@ FEATURES = {
     "page_views_30d": FeatureText(
         _lt("Page views, 30 days"),
         _lt("Pages seen in the last 30 days."),
-        _lt("%(page_views_30d)s page views in 30 days"),
+        _lt("Page views in 30 days: %(page_views_30d)s"),
     ),
     "page_views_90d": FeatureText(
         _lt("Page views, 90 days"),
         _lt("Pages seen in the last 90 days."),
-        _lt("%(page_views_90d)s page views in 90 days"),
+        _lt("Page views in 90 days: %(page_views_90d)s"),
     ),
     "page_views_change_30d": FeatureText(
         _lt("Change of page views, 30 days"),
         _lt("Pages seen in the last 30 days less those in the 30 days before."),
         _lt(
-            "%(page_views_30d)s page views in 30 days, %(page_views_change_30d)s"
-            " against the 30 days before"
+            "Page views in 30 days: %(page_views_30d)s, change against the 30 days"
+            " before: %(page_views_change_30d)s"
         ),
     ),
     "active_days_30d": FeatureText(
         _lt("Active days, 30 days"),
         _lt("Days with a visit or an action in the last 30 days."),
-        _lt("Active on %(active_days_30d)s of 30 days"),
+        _lt("Active days in 30 days: %(active_days_30d)s"),
     ),
     "actions_30d": FeatureText(
         _lt("Actions, 30 days"),
         _lt("Tracked actions in the last 30 days."),
-        _lt("%(actions_30d)s actions in 30 days"),
+        _lt("Actions in 30 days: %(actions_30d)s"),
     ),
     "days_since_visit": FeatureText(
         _lt("Days since the last visit"),

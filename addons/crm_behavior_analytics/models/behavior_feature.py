@@ -100,7 +100,9 @@ class BehaviorFeature(models.Model):
         :return: list of str
         """
         texts = self._feature_texts()
-        return [self._render_reason(texts, reason) for reason in reasons or ()]
+        rendered = (self._render_reason(texts, reason) for reason in reasons or ())
+        # Two features may say the same in words.
+        return list(dict.fromkeys(rendered))
 
     @api.model
     def _render_reason(self, texts, reason):
@@ -116,8 +118,9 @@ class BehaviorFeature(models.Model):
             name: self._render_number(value) if value is not None else "–"
             for name, value in params.items()
         }
+        template = self.env._(text.reason)
         try:
-            return self.env._(text.reason) % shown
+            return template % shown
         except KeyError:
             # Parameters of another version of the definition: name and value tell.
             return f"{self.env._(text.name)}: {shown[code]}"

@@ -131,7 +131,9 @@ class BehaviorPredictionVersion(models.Model):
                     version._feature_name(code),
                     formatLang(self.env, 100 * share, digits=1),
                 )
-                for code, share in importance.items()
+                for code, share in sorted(
+                    importance.items(), key=lambda entry: -entry[1]
+                )
                 if share >= 0.0005
             )
             version.importance_html = (

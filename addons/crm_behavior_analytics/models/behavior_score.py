@@ -104,8 +104,8 @@ class BehaviorScore(models.Model):
                     (prediction_id, company_id, res_model, res_id, partner_id, score,
                      band, trend, reasons, as_of, version_id)
                 SELECT %(prediction)s, %(company)s, %(res_model)s, fresh.res_id,
-                       fresh.partner_id, fresh.score, %(band)s, 'steady',
-                       fresh.reasons, %(as_of)s, %(version)s
+                       fresh.partner_id, round(fresh.score::numeric, 3), %(band)s,
+                       'steady', fresh.reasons, %(as_of)s, %(version)s
                 FROM unnest(%(ids)s::integer[], %(partners)s::integer[],
                             %(scores)s::float8[], %(reasons)s::jsonb[])
                     AS fresh (res_id, partner_id, score, reasons)

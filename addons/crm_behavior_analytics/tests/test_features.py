@@ -265,10 +265,9 @@ class TestCatalogue(TransactionCase):
             reason = {"code": definition.code, "effect": 1.0, "params": params}
             with self.subTest(code=definition.code):
                 (text,) = catalogue._render_reasons([reason])
-                template = catalogue._feature_texts()[definition.code].reason
-                self.assertEqual(
-                    text, self.env._(template) % dict.fromkeys(params, "74")
-                )
+                reason_text = catalogue._feature_texts()[definition.code].reason
+                template = self.env._(reason_text)
+                self.assertEqual(text, template % dict.fromkeys(params, "74"))
                 chinese = catalogue.with_context(lang="zh_CN")
                 self.assertNotEqual(chinese._render_reasons([reason]), [text])
 
