@@ -111,7 +111,9 @@ class OmniMapping(models.Model):
         ]
         # a line that finds nothing in any record would only take room
         shown = [
-            column for column in range(len(lines)) if any(row[1][column] for row in rows)
+            column
+            for column in range(len(lines))
+            if any(row[1][column] for row in rows)
         ]
         labels = dict(lines._fields["target"]._description_selection(self.env))
         head = Markup().join(
