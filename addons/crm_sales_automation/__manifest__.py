@@ -28,7 +28,11 @@
             "crm_sales_automation/static/src/process_banner/process_banner.scss"
         ],
     },
-    "demo": ["demo/crm_stage_demo.xml", "demo/bpmn_process_demo.xml"],
+    "demo": [
+        "demo/crm_stage_demo.xml",
+        "demo/bpmn_process_demo.xml",
+        "demo/shanghai_demo.xml",
+    ],
     "application": True,
     "uninstall_hook": "uninstall_hook",
 }
