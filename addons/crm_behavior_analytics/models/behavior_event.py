@@ -148,12 +148,15 @@ class BehaviorEvent(models.Model):
         return self._land(source, items, received_at)
 
     @api.model
-    def _land(self, source, items, received_at):
+    def _land(self, source, items, received_at, vouched=True):
         """Store what arrived, each message once, as one transaction.
 
         :param source: ``behavior.source``, one record
         :param items: iterable of ``Message`` and ``Refused`` (``tools/tracking.py``)
         :param datetime received_at: naive UTC
+        :param bool vouched: whether the sender may tell who somebody is. A page may
+            not: its key is known to everybody, and whoever knows an address would be
+            taken for the customer. What it sends stays with the event.
         :return: list of ``{"index", "messageId", "status"}``, with ``error`` (a code)
             for the refused; status is accepted, duplicate or refused
         """
@@ -173,7 +176,8 @@ class BehaviorEvent(models.Model):
             messages.setdefault(item.message_id, item)
         if messages:
             self._ensure_partitions({item.received_at for item in messages.values()})
-            self._link_visitors(source, messages.values())
+            if vouched:
+                self._link_visitors(source, messages.values())
             self._refuse_unwilling(source, messages, verdicts)
             landed = self._copy_messages(source, messages.values())
             for verdict in verdicts:
@@ -281,6 +285,26 @@ class BehaviorEvent(models.Model):
             if message.anonymous_id:
                 claims.setdefault(("anonymous_id", message.anonymous_id), partner_id)
         self._claim_identities(source, claims)
+
+    @api.model
+    def _claim_login(self, website, partner, anonymous_id):
+        """Note that the visitor of a website has logged in as a customer.
+
+        :param website: ``website``; only one that is tracked
+        :param partner: ``res.partner`` of the session that the server has verified
+        :param str anonymous_id: of the browser
+        """
+        source = self.env["behavior.source"].search(
+            [("website_id", "=", website.id), ("on_website", "=", True)], limit=1
+        )
+        if not source:
+            return
+        known = self.env["omni.identity"]._resolve(
+            "anonymous_id", anonymous_id, source._identity_scopes()[0]
+        )
+        # A browser stays its first customer's.
+        if not known:
+            self._claim_identities(source, {("anonymous_id", anonymous_id): partner.id})
 
     @api.model
     def _find_people(self, source, users, emails):

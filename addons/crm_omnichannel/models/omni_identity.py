@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from ..columns import shown
 from ..tools.linking import KIND_ORDER
 
 MAX_VALUE = 256
@@ -54,6 +55,18 @@ class OmniIdentity(models.Model):
         return [
             (kind, labels[kind]) for kind in (*KIND_ORDER, "anonymous_id", "device")
         ]
+
+    # --- SHOW ---
+
+    @api.model
+    def _shown_value(self, kind, value):
+        """Return an identifier as the reader sees it.
+
+        A telephone or an e-mail is shown as that of the customer is.
+        """
+        if kind in ("phone", "email"):
+            value = shown(self.env["res.partner"], kind, value)
+        return value or None
 
     # --- CLAIM AND RESOLVE ---
 

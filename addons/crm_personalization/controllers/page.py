@@ -39,6 +39,10 @@ class PersonalizationPage(Controller):
         if known and known._personalization_refuses(website.sudo().company_id):
             # As a stranger, of whom nothing is kept.
             partner, known = partner.browse(), known.browse()
+        if partner and anonymous_id:
+            # sudo: a visitor may not read sources; it is their own browser.
+            events_sudo = website.sudo().env["behavior.event"]
+            events_sudo._claim_login(website.sudo(), partner, anonymous_id)
         segment_ids = website._personalization_segments_of(known)
         answer, rows = {}, []
         exposures = request.env["personalization.exposure"]

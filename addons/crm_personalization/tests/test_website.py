@@ -294,6 +294,32 @@ class TestWebsite(PersonalizationCase):
             {f"partner:{self.user_a.partner_id.id}", ""},
         )
 
+    def test_a_browser_is_known_by_a_login_only(self):
+        """It is the customer's whose session the server has verified, and stays so."""
+        source = self.env["behavior.source"].create(
+            {
+                "name": "Site",
+                "code": "site-login",
+                "origins": "https://www.example.com",
+                "website_id": self.website.id,
+            }
+        )
+        self.env["behavior.source"].search(
+            [("website_id", "=", self.website.id)]
+        ).on_website = False
+        source.on_website = True
+        scope = f"source:{source.id}"
+        resolve = self.env["omni.identity"]._resolve
+        proof = self._proof(self._home())
+        self._ask("top", proof=proof, anonymousId="browser-9")
+        self.assertFalse(resolve("anonymous_id", "browser-9", scope))
+        for user in (self.user_a, self.user_b):
+            self.authenticate(user.login, PASSWORD)
+            self._ask("top", proof=proof, anonymousId="browser-9")
+            self.assertEqual(
+                resolve("anonymous_id", "browser-9", scope), self.user_a.partner_id
+            )
+
     def test_a_block_outside_of_templates(self):
         """A slot in a text: filled after load, also for a stranger."""
         self.assertIn(DEFAULT, self._ask("top").json()["slots"]["top"]["html"])
