@@ -66,7 +66,8 @@ for language in ("en_US", "zh_CN"):
         "code": "walk-" + language.lower(),
         "type": "http",
         "mapping_id": env.ref("crm_omnichannel.omni_mapping_people").id,
-        "company_id": company.id,
+        # The person is a customer of the whole house.
+        "company_id": False,
     }})
     channels[language] = [channel.id, channel.code, channel.issue_key()]
 source = env.ref("crm_behavior_analytics.behavior_source_shop_demo")
