@@ -91,9 +91,7 @@ def check_totals(dbname, source_id, ids, sent=None):
         )
         assert sorted(events.mapped("message_id")) == sorted(ids)
         env.cr.execute(
-            SQL(
-                "SELECT count(*) FROM behavior_message WHERE source_id = %s", source_id
-            )
+            SQL("SELECT count(*) FROM behavior_message WHERE source_id = %s", source_id)
         )
         assert env.cr.fetchone() == (len(ids),)
         assert source.accepted_count == len(ids)

@@ -1,4 +1,4 @@
-"""Running processes gone on with by eight workers at once, and by one that is killed."""
+"""Running processes in the hands of eight workers, and of one that is killed."""
 
 import os
 import random
@@ -22,7 +22,7 @@ from odoo.addons.crm_sales_automation.models.bpmn_instance import (
 
 PROCESSES = 8
 # Ten are a batch of the scheduled action.
-INSTANCES = 100
+INSTANCES = 80
 CONTENDED = 24
 # In one batch; the worker dies at the third.
 IN_THE_BATCH = 5
@@ -190,7 +190,7 @@ def test_one_queue_of_eight_workers(odoo_database, process_id):
 
 
 def test_requests_and_scheduled_action_at_once(odoo_database, process_id):
-    """Some go on in a request, others in the scheduled action; whoever is first does."""
+    """Some go on in a request, others in the scheduled action: the first one does."""
     instance_ids = queued(odoo_database, process_id, CONTENDED)
 
     def work(index, dbname):
