@@ -40,12 +40,15 @@ def signed_in(browser, server, login, language, password=None, companies=()):
     """A page of a signed-in user, who looks at some of his companies."""
     with visitor(browser, server, language) as page:
         if companies:
-            cids = "-".join(map(str, companies))
-            page.context.add_cookies(
-                [{"name": "cids", "value": cids, "url": server.url}]
-            )
+            look_at(page, server, companies)
         _sign_in(page, server, login, password or login)
         yield page
+
+
+def look_at(page, server, companies):
+    """From the next page on the first of the companies is the user's own."""
+    cids = "-".join(map(str, companies))
+    page.context.add_cookies([{"name": "cids", "value": cids, "url": server.url}])
 
 
 def _sign_in(page, server, login, password):
