@@ -243,6 +243,53 @@ class TestEventStore(EventCase):
         )
         self.assertIn("no_consent", self.source.landing_ids.mapped("code"))
 
+    def test_a_no_before_being_known(self):
+        """Who said no as a visitor is not tracked, and not made known by it."""
+        consents = self.env["omni.consent"]
+        scope = f"source:{self.source.id}"
+        consents._record(("anonymous_id", "visitor-1", scope), "analytics", "denied")
+        identify = self._message("identify", traits={"email": self.partner.email})
+        self.assertEqual(
+            self._track(self._message("page"), identify, {**identify, "userId": "w"}),
+            ["refused"] * 3,
+        )
+        self.assertFalse(
+            self.env["omni.identity"].search([("value", "in", ("visitor-1", "w"))])
+        )
+        # the same name elsewhere is somebody else
+        other = self.source.copy({"code": "elsewhere"})
+        self.assertEqual(
+            self._track(self._message("page"), source=other), ["accepted"]
+        )
+        # nor is a customer who has said no linked to one more browser
+        consents._record(self.partner, "analytics", "denied")
+        self.assertEqual(
+            self._track({**identify, "anonymousId": "visitor-2"}), ["refused"]
+        )
+        self.assertFalse(
+            self.env["omni.identity"].search([("value", "=", "visitor-2")])
+        )
+
+    def test_a_newer_yes_for_the_web(self):
+        """It counts before the older no to everything, as everywhere."""
+        self._track(self._message("identify", traits={"email": self.partner.email}))
+        now = fields.Datetime.now()
+        for minutes, state, channel, status in (
+            (3, "denied", None, "refused"),
+            (2, "granted", "web", "accepted"),
+            (1, "denied", "email", "accepted"),
+            (0, "denied", None, "refused"),
+        ):
+            self.env["omni.consent"]._record(
+                self.partner,
+                "analytics",
+                state,
+                channel,
+                at=now - timedelta(minutes=minutes),
+            )
+            with self.subTest(state=state, channel=channel):
+                self.assertEqual(self._track(self._message("page")), [status])
+
     def test_timeline(self):
         """What the customer did stands on the timeline, newest first, once."""
         odoo = self.env["behavior.source"]._odoo_source(self.env.company)
@@ -360,6 +407,18 @@ class TestEventStore(EventCase):
             [self.source.id],
         )
         self.assertEqual(self.env.cr.fetchall(), [("other",)])
+
+    def test_erasure_leaves_others_of_the_same_name(self):
+        other = self.source.copy({"code": "elsewhere"})
+        identities = self.env["omni.identity"]
+        identities._claim(self.partner, "user_id", "42", f"source:{self.source.id}")
+        for source in (self.source, other):
+            self._track(self._message("page", userId="42"), source=source)
+        self.env["governance.erasure"]._erase_person(
+            self.partner, [("user_id", "42")]
+        )
+        left = self.Event.search([("user_id", "=", "42")])
+        self.assertEqual(left.source_id, other)
 
     def test_metrics(self):
         self._track(self._message(messageId="m1"), {"type": "x"})
