@@ -9,6 +9,8 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL, email_normalize
 
+from odoo.addons.crm_omnichannel.tools.linking import IdentityClaim
+
 from .. import store
 from ..demo_messages import DEMO_VISITS
 from ..tools.tracking import Message, read_messages
@@ -415,39 +417,19 @@ class BehaviorEvent(models.Model):
     def _claim_identities(self, source, claims):
         """Note identities of a source; one that is taken stays as it is.
 
-        All in one query, as a batch may bring thousands.
-
         :param source: ``behavior.source``, one record
         :param dict claims: ``{(kind, value): partner id}``
         """
-        if not claims:
-            return
-        keys = sorted(claims)
-        self.env.cr.execute(
-            SQL(
-                """
-                INSERT INTO omni_identity
-                    (kind, value, scope, partner_id, company_id, first_seen_at,
-                     last_seen_at)
-                SELECT kind, value, %(scope)s, partner_id, %(company)s, %(first)s,
-                       %(now)s
-                FROM unnest(%(kinds)s::varchar[], %(values)s::varchar[],
-                            %(partners)s::integer[])
-                    AS claim (kind, value, partner_id)
-                ON CONFLICT (kind, value, scope) DO NOTHING
-                """,
-                scope=source._identity_scopes()[0],
-                company=source.company_id.id,
-                # Odoo has always known its own customers: no news of their timeline.
-                first=None if source.type == "odoo" else fields.Datetime.now(),
-                now=fields.Datetime.now(),
-                kinds=[kind for kind, _value in keys],
-                values=[value for _kind, value in keys],
-                partners=[claims[key] for key in keys],
-            )
+        scope = source._identity_scopes()[0]
+        self.env["omni.identity"]._claim_many(
+            [
+                IdentityClaim(*key, scope, partner_id, company_id=source.company_id.id)
+                for key, partner_id in claims.items()
+            ],
+            # Odoo has always known its own customers: no news of their timeline.
+            first_seen=source.type != "odoo",
+            seen_again=False,
         )
-        self.env["omni.identity"].invalidate_model()
-        self.env["res.partner"].invalidate_model(["omni_identity_ids"])
 
     @api.model
     def _log_landing(self, source, received_at, verdicts):
