@@ -258,9 +258,7 @@ class TestEventStore(EventCase):
         )
         # the same name elsewhere is somebody else
         other = self.source.copy({"code": "elsewhere"})
-        self.assertEqual(
-            self._track(self._message("page"), source=other), ["accepted"]
-        )
+        self.assertEqual(self._track(self._message("page"), source=other), ["accepted"])
         # nor is a customer who has said no linked to one more browser
         consents._record(self.partner, "analytics", "denied")
         self.assertEqual(
@@ -414,9 +412,7 @@ class TestEventStore(EventCase):
         identities._claim(self.partner, "user_id", "42", f"source:{self.source.id}")
         for source in (self.source, other):
             self._track(self._message("page", userId="42"), source=source)
-        self.env["governance.erasure"]._erase_person(
-            self.partner, [("user_id", "42")]
-        )
+        self.env["governance.erasure"]._erase_person(self.partner, [("user_id", "42")])
         left = self.Event.search([("user_id", "=", "42")])
         self.assertEqual(left.source_id, other)
 

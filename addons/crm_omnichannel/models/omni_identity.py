@@ -154,7 +154,9 @@ class OmniIdentity(models.Model):
             ),
             log_exceptions=False,
         )
-        identities = self.browse(identity_id for [identity_id] in self.env.cr.fetchall())
+        identities = self.browse(
+            identity_id for [identity_id] in self.env.cr.fetchall()
+        )
         self.invalidate_model(flush=False)
         self.env["res.partner"].invalidate_model(["omni_identity_ids"], flush=False)
         return identities

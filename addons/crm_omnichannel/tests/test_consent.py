@@ -96,9 +96,7 @@ class TestConsentModel(TransactionCase):
         with self.assertQueryCount(2):
             refusing = self.consents._refusing(persons, "analytics", "web")
         self.assertEqual(refusing, {visitor})
-        self.assertEqual(
-            self.consents._refusing(persons, "analytics"), {visitor, web}
-        )
+        self.assertEqual(self.consents._refusing(persons, "analytics"), {visitor, web})
         self.env["omni.identity"]._claim(self.ada, *visitor)
         self.assertEqual(
             self.consents._refusing(persons, "analytics", "web"), {visitor, self.ada}
