@@ -316,6 +316,45 @@ class TestEventStore(EventCase):
         ]
         self.assertIn("在 Shop 上浏览了 /shop", texts)
 
+    def test_timeline_under_a_field_policy(self):
+        user = new_test_user(
+            self.env, "event_bound", "crm_behavior_analytics.group_behavior_user"
+        )
+        group = self.env["res.groups"].create(
+            {"name": "Bound", "user_ids": [(4, user.id)]}
+        )
+        self._track(
+            self._message("identify", traits={"email": self.partner.email}),
+            self._message("page", properties={"path": "/secret"}),
+            self._message(event="Secret Seen"),
+        )
+
+        def texts():
+            found = self.partner.with_user(user).customer_360(["timeline"])
+            return " ".join(str(entry) for entry in found["timeline"])
+
+        self.assertIn("/secret", texts())
+        self.assertIn("Secret Seen", texts())
+        names = self.env["ir.model.fields"].search(
+            [("model", "=", "behavior.event"), ("name", "=", "page")]
+        )
+        for access in ("masked", "hidden"):
+            policy = self.env["governance.field.policy"].create(
+                {
+                    "name": "Test",
+                    "model_id": self.env["ir.model"]._get_id("behavior.event"),
+                    "field_ids": [(6, 0, names.ids)],
+                    "group_ids": [(6, 0, group.ids)],
+                    "access": access,
+                    "mask": "constant" if access == "masked" else False,
+                    "active": True,
+                }
+            )
+            with self.subTest(access=access):
+                self.assertNotIn("/secret", texts())
+                self.assertIn("Secret Seen", texts())
+            policy.unlink()
+
     # --- RIGHTS ---
 
     def test_rights(self):
