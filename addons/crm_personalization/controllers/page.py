@@ -111,10 +111,9 @@ class PersonalizationPage(Controller):
         It lends its segments, never a word: an id in a browser is no proof.
         """
         # sudo: a visitor may not read identities.
-        identities_sudo = website.sudo().env["omni.identity"]
-        return identities_sudo._personalization_partner(
-            website.sudo().company_id, "anonymous_id", anonymous_id
-        )
+        env_sudo = website.sudo().env
+        scopes = env_sudo["behavior.source"]._company_scopes(website.sudo().company_id)
+        return env_sudo["omni.identity"]._resolve("anonymous_id", anonymous_id, scopes)
 
     @staticmethod
     def _shown(website, code, entry, partner, segment_ids):

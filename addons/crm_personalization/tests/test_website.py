@@ -271,13 +271,11 @@ class TestWebsite(PersonalizationCase):
 
     def test_an_identified_browser_gets_the_segment_and_no_word(self):
         self.variant_a.content = f"<p>{ONLY_A}: {{{{ object.name ||| you }}}}</p>"
-        self.env["omni.identity"].create(
-            {
-                "partner_id": self.user_a.partner_id.id,
-                "kind": "anonymous_id",
-                "value": "browser-1",
-                "scope": "source:1",
-            }
+        self.env["omni.identity"]._claim(
+            self.user_a.partner_id,
+            "anonymous_id",
+            "browser-1",
+            f"company:{self.company.id}",
         )
         proof = self._proof(self._home())
         for anonymous_id in ("browser-2", None, {"a": 1}, ""):
