@@ -105,9 +105,9 @@ def shoot(page, name, phone=True):
     page.screenshot(path=folder / f"{name}-wide.png")
     if phone:
         page.set_viewport_size(PHONE)
-        settle(page)
+        page.wait_for_timeout(300)
         page.screenshot(path=folder / f"{name}-phone.png")
         width = page.evaluate("document.documentElement.scrollWidth")
         page.set_viewport_size(WIDE)
-        settle(page)
+        page.wait_for_timeout(200)
         assert width <= PHONE["width"], f"{name}: {width} px wide on a phone"

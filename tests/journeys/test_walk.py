@@ -41,7 +41,7 @@ WORDS = {
         "second_stage": "报价确认",
         "confirmed": "客户已确认",
         "default": "欢迎",
-        "vip": "贵宾",
+        "vip": "VIP",
         "team": "客户服务",
         "category": "付款",
         "masked": re.compile(r"139\*{4}6699"),
@@ -284,6 +284,7 @@ class Walk:
         page.click(".o-mail-ActivityMarkAsDone button.btn-primary.mx-2")
         page.wait_for_selector(".o_bpmn_tasks button[name=action_do]")
         assert words["second_stage"] in self.stage()
+        page.locator(".o_bpmn_tasks").scroll_into_view_if_needed()
         self.shoot("process")
         page.click(".o_bpmn_tasks button[name=action_do]")
         page.locator(
