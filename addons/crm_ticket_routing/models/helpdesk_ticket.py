@@ -15,6 +15,7 @@ from odoo.addons.crm_data_governance.db import (
     take_batches,
 )
 
+from ..groups import INTERNAL
 from ..tools.routing_cost import urgency
 from ..tools.sla_policy import Facts, choose
 
@@ -40,10 +41,18 @@ class HelpdeskTicket(models.Model):
     _inherit = "helpdesk.ticket"
 
     routing_target_ids = fields.One2many(
-        "routing.sla.target", "ticket_id", string="Service Targets", readonly=True
+        "routing.sla.target",
+        "ticket_id",
+        string="Service Targets",
+        readonly=True,
+        groups=INTERNAL,
     )
     routing_pause_ids = fields.One2many(
-        "routing.sla.pause", "ticket_id", string="Pauses", readonly=True
+        "routing.sla.pause",
+        "ticket_id",
+        string="Pauses",
+        readonly=True,
+        groups=INTERNAL,
     )
     routing_sla_state = fields.Selection(
         [
@@ -56,50 +65,74 @@ class HelpdeskTicket(models.Model):
         compute="_compute_routing_sla_state",
         store=True,
         index="btree_not_null",
+        groups=INTERNAL,
     )
     routing_next_deadline = fields.Datetime(
         string="Next Deadline",
         compute="_compute_routing_sla_state",
         store=True,
         index="btree_not_null",
+        groups=INTERNAL,
     )
     routing_due_soon = fields.Boolean(
         string="Due Soon",
         compute="_compute_routing_due_soon",
         search="_search_routing_due_soon",
+        groups=INTERNAL,
     )
     routing_decision_ids = fields.One2many(
-        "routing.decision", "ticket_id", string="Routing Decisions", readonly=True
+        "routing.decision",
+        "ticket_id",
+        string="Routing Decisions",
+        readonly=True,
+        groups=INTERNAL,
     )
     routing_decision_id = fields.Many2one(
         "routing.decision",
         compute="_compute_routing_decision_id",
         search="_search_routing_decision_id",
         compute_sudo=True,
+        groups=INTERNAL,
     )
     routing_outcome = fields.Selection(
-        related="routing_decision_id.outcome", string="Routing"
+        related="routing_decision_id.outcome",
+        string="Routing",
+        groups=INTERNAL,
     )
-    routing_reason = fields.Char(related="routing_decision_id.reason", string="Why")
+    routing_reason = fields.Char(
+        related="routing_decision_id.reason", string="Why", groups=INTERNAL
+    )
     routing_agent_id = fields.Many2one(
-        related="routing_decision_id.user_id", string="Chosen Agent"
+        related="routing_decision_id.user_id",
+        string="Chosen Agent",
+        groups=INTERNAL,
     )
     routing_candidates_html = fields.Html(
-        related="routing_decision_id.candidates_html", string="Who Was Considered"
+        related="routing_decision_id.candidates_html",
+        string="Who Was Considered",
+        groups=INTERNAL,
     )
     routing_overridden_by_id = fields.Many2one(
-        related="routing_decision_id.overridden_by_id", string="Agent Changed by"
+        related="routing_decision_id.overridden_by_id",
+        string="Agent Changed by",
+        groups=INTERNAL,
     )
     routing_override_reason = fields.Char(
         string="Reason of the Change",
         compute="_compute_routing_override_reason",
         inverse="_inverse_routing_override_reason",
+        groups=INTERNAL,
     )
     routing_mode = fields.Selection(
-        related="team_id.routing_mode", string="Routing of the Team"
+        related="team_id.routing_mode",
+        string="Routing of the Team",
+        groups=INTERNAL,
     )
     routing_attempted_at = fields.Datetime(
-        string="Last Looked for an Agent", readonly=True, copy=False
+        string="Last Looked for an Agent",
+        readonly=True,
+        copy=False,
+        groups=INTERNAL,
     )
 
     # What routing looks for: who waits, and whom a customer had last.

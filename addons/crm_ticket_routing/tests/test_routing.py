@@ -128,6 +128,37 @@ class TestRouting(CronMixinCase, SkillCase):
         with self.assertRaises(AccessError):
             ticket.with_user(portal).routing_decision_ids.mapped("candidates")
 
+    def test_who_reads_the_fields_of_routing(self):
+        """A customer reads the ticket by RPC, an agent also what routing has done."""
+        self.team.routing_mode = "automatic"
+        portal = new_test_user(self.env, "routing_portal3", "base.group_portal")
+        ticket = self._new(partner_id=portal.partner_id.id)
+        agent = ticket.user_id
+        self.assertTrue(agent)
+        for record in (ticket, self.team):
+            ours = [n for n in record._fields if n.startswith("routing_")]
+            seen = record.with_user(agent).read(ours)[0]
+            self.assertEqual(seen["routing_mode"], "automatic")
+            of_portal = record.with_user(portal)
+            self.assertTrue(of_portal.read(["name"])[0]["name"])
+            self.assertFalse(set(ours) & of_portal.fields_get().keys())
+            for name in ours:
+                with (
+                    self.subTest(model=record._name, field=name),
+                    self.assertRaises(AccessError),
+                ):
+                    of_portal.read([name])
+            with self.assertRaises(AccessError):
+                of_portal.search([("routing_mode", "=", "automatic")])
+        with self.assertRaises(AccessError):
+            ticket.with_user(portal).search([("routing_decision_id", "!=", False)])
+        seen = ticket.with_user(agent).read(
+            ["routing_reason", "routing_agent_id", "routing_candidates_html"]
+        )[0]
+        self.assertEqual(seen["routing_agent_id"][0], agent.id)
+        self.assertIn(agent.name, seen["routing_reason"])
+        self.assertIn(agent.name, seen["routing_candidates_html"])
+
     def test_a_failure_does_not_cost_the_ticket(self):
         self.team.routing_mode = "automatic"
         with (
