@@ -171,6 +171,7 @@ INCIDENTS = {
     "too_deep": _lt("The process has gone through more than %(limit)s steps."),
     "stuck": _lt("Nothing is left that could go on."),
     "unknown_task": _lt("The task is not waiting any more."),
+    "unknown_outcome": _lt("“%(outcome)s” is no outcome that the task offers."),
     "bad_state": _lt("The stored state is of another version of the engine."),
     "record_gone": _lt("The record does not exist any more."),
     "stage_unknown": _lt(

@@ -5,6 +5,7 @@ from psycopg2 import IntegrityError, errors
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.fields import Command
 from odoo.tests import freeze_time, new_test_user, tagged
 from odoo.tools import mute_logger
 
@@ -94,6 +95,40 @@ class TestBpmnInstance(ProcessCase):
             self.answer(step)
         self.answer(step, "Yes please")
         self.assertEqual(instance.state, "done")
+
+    def test_outcome_is_none_of_the_callers_making(self):
+        """By RPC a context and rows of the dialog can hold anything."""
+        lead = self.lead()
+        instance = self.start(self.selling(), lead)
+        step = self.waiting(instance)
+        lead.activity_ids.with_user(self.salesman).with_context(
+            bpmn_outcome="no"
+        ).action_feedback()
+        self.assertEqual((step.state, step.outcome), ("waiting", False))
+        dialog = self.env["bpmn.task.answer"].with_user(self.salesman)
+        forged = dialog.create(
+            {
+                "step_id": step.id,
+                "option_ids": [Command.create({"value": "maybe", "name": "Maybe"})],
+            }
+        )
+        forged.option_id = forged.option_ids
+        with self.assertRaisesRegex(UserError, "Choose an outcome"):
+            forged.action_done()
+        with self.assertRaisesRegex(UserError, "Choose an outcome"):
+            dialog.create({"step_id": step.id}).action_done()
+        self.assertEqual((step.state, instance.state), ("waiting", "waiting"))
+        self.assertFalse(instance.incident_ids)
+        self.answer(step, "No thanks")
+        self.assertEqual(step.outcome, "no")
+
+    def test_chain_is_none_of_the_callers_making(self):
+        process = self.selling(start="stage", start_stage_id=self.last.id)
+        lead = self.lead().with_user(self.salesman)
+        lead.with_context(bpmn_chain=bpmn_instance.MAX_CHAIN).stage_id = self.last
+        instance = lead.bpmn_instance_ids
+        self.assertEqual(instance.process_id, process)
+        self.assertEqual((instance.chain, instance.state), (0, "waiting"))
 
     def test_deleted_activity(self):
         lead = self.lead()

@@ -87,7 +87,7 @@ class TestBpmnProcess(TransactionCase):
             "details": {"construct": "Pow"}, "condition": "c", "name": "n",
             "action": "a", "parameter": "p", "days": "d", "variable": "v", "stage": "s",
             "template": "t", "login": "l", "detail": "d", "order": "o", "former": "f",
-            "summary": "s",
+            "summary": "s", "outcome": "o",
         }  # fmt: skip
         for lang in ("en_US", "zh_CN"):
             env = self.env(context={"lang": lang})

@@ -14,6 +14,7 @@ from odoo.addons.crm_data_governance.db import (
     read_committed,
     take_batches,
 )
+from odoo.addons.crm_data_governance.during import during, told
 
 from ..groups import INTERNAL
 from ..tools.routing_cost import urgency
@@ -33,6 +34,8 @@ BATCH = 500
 AT_ONCE = 20
 #: How long an answer waits for others who route to the same agents.
 LOCK_TIMEOUT = "3s"
+#: What tells a write that routing gives the agent, not a person.
+GIVES = "crm_ticket_routing.gives"
 #: Seconds that one run of the cron may work on; the next one is a minute away.
 CRON_SECONDS = 40
 
@@ -243,9 +246,7 @@ class HelpdeskTicket(models.Model):
 
     def write(self, vals):
         were_closed = self.filtered("closed") if "stage_id" in vals else self.browse()
-        by_hand = {"user_id", "team_id"} & vals.keys() and not self.env.context.get(
-            "routing_gives"
-        )
+        by_hand = {"user_id", "team_id"} & vals.keys() and not told(self.env, GIVES)
         before = {t.id: (t.user_id, t.team_id) for t in self} if by_hand else {}
         result = super().write(vals)
         if by_hand:
@@ -581,14 +582,14 @@ class HelpdeskTicket(models.Model):
         :param user: ``res.users``
         """
         of_team = self.filtered("team_id")
-        giving = self.with_context(routing_gives=True)
-        (giving & of_team).write({"user_id": user.id})
-        for ticket in giving - of_team:
-            # In one write: a user outside the team is taken off the ticket again.
-            team = ticket._routing_company_teams().filtered(
-                lambda team: user in team.user_ids
-            )[:1]
-            ticket.write({"team_id": team.id, "user_id": user.id})
+        with during(self.env, GIVES, True):
+            of_team.write({"user_id": user.id})
+            for ticket in self - of_team:
+                # In one write: a user outside the team is taken off the ticket again.
+                team = ticket._routing_company_teams().filtered(
+                    lambda team: user in team.user_ids
+                )[:1]
+                ticket.write({"team_id": team.id, "user_id": user.id})
 
     def _routing_note_change(self, before):
         """What becomes of the decisions about tickets that somebody has changed.

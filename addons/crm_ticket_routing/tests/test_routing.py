@@ -264,6 +264,13 @@ class TestRouting(CronMixinCase, SkillCase):
         with self.assertRaises(AccessError):
             self._new(user_id=False).with_user(self.outsider).action_route()
 
+    def test_who_changes_the_agent_is_noted_whatever_the_context_says(self):
+        self.team.routing_mode = "automatic"
+        ticket = self._new()
+        other = (self.agent | self.colleague) - ticket.user_id
+        ticket.with_user(self.manager).with_context(routing_gives=True).user_id = other
+        self.assertEqual(ticket.routing_overridden_by_id, self.manager)
+
     def test_out_of_sight(self):
         """Who sees only own tickets is led away from one that somebody else got."""
         own = new_test_user(
