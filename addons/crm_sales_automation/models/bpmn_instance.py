@@ -7,7 +7,11 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import SQL, plaintext2html
 
-from odoo.addons.crm_data_governance.db import CONCURRENCY_ERRORS, take_batches
+from odoo.addons.crm_data_governance.db import (
+    CONCURRENCY_ERRORS,
+    collide,
+    take_batches,
+)
 from odoo.addons.crm_data_governance.during import during, told
 
 from ..errors import ProcessError
@@ -82,7 +86,7 @@ class BpmnInstance(models.Model):
     waiting_for = fields.Char(compute="_compute_waiting_for")
 
     _running_uniq = models.UniqueIndex(
-        "(process_id, res_model, res_id)"
+        "(process_key, company_id, res_model, res_id)"
         " WHERE state IN ('running', 'waiting', 'incident')",
         "This process is running on the record already.",
     )
@@ -130,6 +134,7 @@ class BpmnInstance(models.Model):
         :param records: of the model that it runs on
         :return: the new instances
         """
+        collide(records)
         taken = {
             instance.res_id
             for instance in self.search_fetch(

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 from unittest.mock import patch
 
 from psycopg2 import IntegrityError, errors
@@ -6,6 +7,7 @@ from psycopg2 import IntegrityError, errors
 from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command
+from odoo.modules.migration import load_script
 from odoo.tests import freeze_time, new_test_user, tagged
 from odoo.tools import mute_logger
 
@@ -223,10 +225,42 @@ class TestBpmnInstance(ProcessCase):
         draft.action_deploy()
         with self.assertRaisesRegex(UserError, "runs here already"):
             self.start(draft, lead)
+        with (
+            mute_logger("odoo.sql_db"),
+            self.assertRaises(IntegrityError),
+            self.env.cr.savepoint(),
+        ):
+            instance.copy({"state": "running", "process_id": draft.id})
         # It keeps the version that it was started with.
         self.answer(self.waiting(instance), "Yes please")
         self.assertEqual((instance.state, process.state), ("done", "retired"))
         self.assertEqual(self.start(draft, lead).state, "waiting")
+
+    def test_migration_of_twins(self):
+        """Two versions that were started at once, before the index forbade it."""
+        process = self.selling()
+        lead = self.lead()
+        first = self.start(process, lead)
+        draft = self.env["bpmn.process"].browse(process.action_new_version()["res_id"])
+        draft.action_deploy()
+        self.env.flush_all()
+        self.env.cr.execute("DROP INDEX bpmn_instance_running_uniq")
+        second = first.copy({"process_id": draft.id, "state": "running"})
+        second._go_on()
+        alone = self.start(draft, self.lead())
+        self.assertEqual(second.state, "waiting")
+        activity = self.waiting(second).activity_id
+        self.assertTrue(activity)
+        self.env.flush_all()
+        path = Path(__file__).parents[1] / "migrations/19.0.1.2.0/pre-migration.py"
+        load_script(str(path), "bpmn_pre_migration").migrate(self.env.cr, "19.0.1.1.0")
+        self.env.invalidate_all()
+        self.assertEqual(
+            [one.state for one in (first, second, alone)],
+            ["waiting", "cancelled", "waiting"],
+        )
+        self.assertFalse(self.waiting(second) or activity.exists())
+        self.assertTrue(self.waiting(first).activity_id)
 
     def test_many_at_once_are_left_to_the_queue(self):
         self.selling(start="created")
