@@ -362,11 +362,11 @@ class BpmnInstance(models.Model):
         stage = self._find_stage(parameters["stage"], record.team_id)
         values = {
             "note_code": "stage_kept",
-            "note_params": {"stage": stage.name},
+            "note_params": {"stage": stage.id},
         }
         if record.stage_id != stage:
             values["note_code"] = "stage_set"
-            values["note_params"]["former"] = record.stage_id.name or ""
+            values["note_params"]["former"] = record.stage_id.id
             record.stage_id = stage
         return values
 

@@ -262,6 +262,24 @@ class TestBpmnInstance(ProcessCase):
         self.assertFalse(self.waiting(second) or activity.exists())
         self.assertTrue(self.waiting(first).activity_id)
 
+    def test_stages_of_a_note_in_the_readers_words(self):
+        self.env["res.lang"]._activate_lang("zh_CN")
+        instance = self.start(self.selling(), self.lead())
+        self.middle.with_context(lang="zh_CN").name = "洽谈中"
+        step = instance.step_ids.filtered(lambda s: s.element_id == "move")
+        self.assertEqual(step.note, "Stage “Fresh” → “In talks”")
+        self.assertIn("洽谈中", step.with_context(lang="zh_CN").note)
+        self.middle.name = "Talking"
+        step.invalidate_recordset(["note"])
+        self.assertEqual(step.note, "Stage “Fresh” → “Talking”")
+        # As the first version has stored them.
+        step.note_params = {"stage": "洽谈中", "former": "Long gone"}
+        self.env.flush_all()
+        path = Path(__file__).parents[1] / "migrations/19.0.1.2.0/post-migration.py"
+        load_script(str(path), "bpmn_post_migration").migrate(self.env.cr, "19.0.1.1.0")
+        self.env.invalidate_all()
+        self.assertEqual(step.note, "Stage “–” → “Talking”")
+
     def test_many_at_once_are_left_to_the_queue(self):
         self.selling(start="created")
         leads = self.env["crm.lead"].create(
