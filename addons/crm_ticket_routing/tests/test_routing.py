@@ -681,7 +681,16 @@ class TestRouting(CronMixinCase, SkillCase):
 
     def test_metrics(self):
         self.team.routing_mode = "automatic"
-        self._new(priority="2").routing_decision_id.wait_seconds = 42
+        # The first one has waited: it comes to a team that routes on request.
+        self.team.routing_mode = "off"
+        waited = self._new(priority="2", user_id=False)
+        self.env.cr.execute(
+            "UPDATE helpdesk_ticket SET create_date = %s WHERE id = %s",
+            [fields.Datetime.now() - timedelta(seconds=42), waited.id],
+        )
+        self.env.invalidate_all()
+        self.team.routing_mode = "automatic"
+        waited._routing_try()
         self._new(category_id=self.category.id)
         families = {
             f.name: f for f in self.env["governance.metrics"]._metric_families()
@@ -704,16 +713,39 @@ class TestRouting(CronMixinCase, SkillCase):
         self.assertEqual(
             samples("crm_ticket_routing_waiting"), {("nobody_has_skill",): 1}
         )
-        buckets = {
-            s.labels.get("le"): s.value
-            for s in families["crm_ticket_routing_wait_seconds"].samples
-            if s.labels["team"] == team and s.name.endswith("_bucket")
-        }
-        self.assertEqual(
-            [buckets[le] for le in ("5.0", "60.0", "300.0", "+Inf")], [0, 1, 1, 1]
-        )
+        self.assertEqual(self._histogram(), [0, 1, 1, 1])
         self.assertIn("crm_ticket_agent_places", families)
         self.assertIn("crm_ticket_routing_overridden", families)
+
+    def _histogram(self):
+        """The histogram of the team: at most 5, 60 and 300 seconds, and all."""
+        families = self.env["governance.metrics"]._metric_families()
+        [family] = [f for f in families if f.name == "crm_ticket_routing_wait_seconds"]
+        buckets = {
+            s.labels.get("le"): s.value
+            for s in family.samples
+            if s.labels["team"] == str(self.team.id) and s.name.endswith("_bucket")
+        }
+        return [buckets.get(le, 0) for le in ("5.0", "60.0", "300.0", "+Inf")]
+
+    def test_histogram_never_falls(self):
+        self.team.routing_mode = "automatic"
+        tickets = self._new(2)
+        self.assertEqual(self._histogram()[2:], [2, 2])
+        # A second agent of the same ticket is no second wait.
+        tickets[0].user_id = False
+        tickets[0].action_route()
+        self.assertEqual(len(tickets[0].routing_decision_ids), 2)
+        self.assertEqual(self._histogram()[2:], [2, 2])
+        tickets.unlink()
+        self.assertEqual(self._histogram()[2:], [2, 2])
+        # A suggestion counts when it is followed.
+        self.team.routing_mode = "suggest"
+        ticket = self._new()
+        self.assertEqual(ticket.routing_outcome, "suggested")
+        self.assertEqual(self._histogram()[2:], [2, 2])
+        ticket.action_routing_accept()
+        self.assertEqual(self._histogram()[2:], [3, 3])
 
     def test_lineage(self):
         edges = set(self.env["governance.lineage"]._lineage_edges())
