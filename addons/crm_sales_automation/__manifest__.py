@@ -1,6 +1,6 @@
 {
     "name": "CRM Sales Automation",
-    "version": "19.0.1.1.0",
+    "version": "19.0.1.2.0",
     "category": "Sales/CRM",
     "summary": "Sales processes as BPMN 2.0: import, check, version, run",
     "author": "CRM Suite contributors",
