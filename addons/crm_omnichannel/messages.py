@@ -1,5 +1,7 @@
 """What the codes of verdicts, errors and notes say, in the reader's language."""
 
+from collections import defaultdict
+
 from odoo.tools import LazyTranslate
 
 _lt = LazyTranslate(__name__)
@@ -58,6 +60,15 @@ MESSAGES = {
         "The customer has a user account: %(fields)s was not changed."
     ),
 }
+
+
+def outlines(env):
+    """What each code says with “…” for its parameters, to group and filter by.
+
+    :return: list of ``(code, text)``
+    """
+    dots = defaultdict(lambda: "…")
+    return [(code, env._(text) % dots) for code, text in MESSAGES.items()]
 
 
 def render(env, code, params=None):

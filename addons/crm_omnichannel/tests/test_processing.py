@@ -226,6 +226,10 @@ class TestProcessing(OmniCase):
             records[2].error_params, {"target": "birthdate", "value": "02/01/1990"}
         )
         self.assertIn("02/01/1990", records[2].error_message)
+        kinds = records._fields["error_code"]._description_selection(self.env)
+        self.assertIn(
+            ("required_missing", "There is no value for “…”, which is required."), kinds
+        )
         self.assertEqual(self.channel.parked_count, 2)
 
     def test_reason_in_the_reader_s_language(self):
