@@ -114,6 +114,7 @@ class TestPersonalizationSlot(TransactionCase):
             "['&']",
             "{}",
             "1",
+            "[('user_id.password', '=', 'x')]",
         ):
             with self.subTest(wrong=wrong), self.assertRaises(ValidationError):
                 self.companies.audience = wrong
