@@ -96,7 +96,7 @@ class GovernanceLineage(models.AbstractModel):
 
     @api.model
     def _lineage_labels(self, nodes):
-        """A line of a mapping is named by what it reads and what it fills."""
+        """A line of a mapping is named by what it fills."""
         labels = super()._lineage_labels(nodes)
         lines = {
             int(node.rpartition("/")[2]): node
@@ -107,8 +107,7 @@ class GovernanceLineage(models.AbstractModel):
         targets = dict(found._fields["target"]._description_selection(self.env))
         for line in found:
             labels[lines[line.id]] = self.env._(
-                "%(path)s as %(target)s (Mapping %(mapping)s)",
-                path=line.source,
+                "%(target)s (Mapping %(mapping)s)",
                 target=targets[line.target],
                 mapping=line.mapping_id.name,
             )

@@ -70,7 +70,7 @@ class TestGovernanceHooks(OmniCase):
         nodes = {
             "channel:test-shop": ("shop (Channel)", self.channel),
             f"mapping:{self.mapping.id}/{line.id}": (
-                "first_name as Given name (Mapping Test)",
+                "Given name (Mapping Test)",
                 self.mapping,
             ),
             f"segment:{segment.company_id.id}/loyal": ("Loyal (Segment)", segment),
