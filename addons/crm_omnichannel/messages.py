@@ -68,7 +68,8 @@ def outlines(env):
     :return: list of ``(code, text)``
     """
     dots = defaultdict(lambda: "…")
-    return [(code, env._(text) % dots) for code, text in MESSAGES.items()]
+    texts = {code: env._(message) for code, message in MESSAGES.items()}
+    return [(code, text % dots) for code, text in texts.items()]
 
 
 def render(env, code, params=None):
