@@ -1,5 +1,7 @@
 """What the codes of verdicts, errors and notes say, in the reader's language."""
 
+from collections import defaultdict
+
 from odoo.tools import LazyTranslate
 
 from odoo.addons.crm_data_governance import messages as governance
@@ -60,6 +62,16 @@ MESSAGES = {
         "The customer has a user account: %(fields)s was not changed."
     ),
 }
+
+
+def outlines(env):
+    """What each code says with “…” for its parameters, to group and filter by.
+
+    :return: list of ``(code, text)``
+    """
+    dots = defaultdict(lambda: "…")
+    texts = {code: env._(message) for code, message in MESSAGES.items()}
+    return [(code, text % dots) for code, text in texts.items()]
 
 
 def render(env, code, params=None):

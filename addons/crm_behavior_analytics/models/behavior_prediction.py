@@ -6,6 +6,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL, LazyTranslate
 
 from ..tools import prediction as tool
+from .behavior_source import CODE
 
 _lt = LazyTranslate(__name__)
 
@@ -232,6 +233,18 @@ class BehaviorPrediction(models.Model):
             prediction.scored_at = as_of
 
     # --- CONSTRAINTS ---
+
+    @api.constrains("code")
+    def _check_code(self):
+        for prediction in self:
+            if not CODE.fullmatch(prediction.code):
+                raise ValidationError(
+                    self.env._(
+                        "“%(code)s” cannot be a code: use small letters, digits,"
+                        " - and _, 64 at most.",
+                        code=prediction.code,
+                    )
+                )
 
     @api.constrains("feature_providers", "label_method")
     def _check_feature_providers(self):

@@ -70,3 +70,56 @@ class GovernanceLineage(models.AbstractModel):
             yield Edge(node, "behavior.score.score", "prediction")
             if prediction.code == CHURN:
                 yield Edge(node, "res.partner.behavior_churn_score", "prediction")
+
+    # --- NAMES ---
+
+    @api.model
+    def _lineage_kinds(self):
+        return {
+            **super()._lineage_kinds(),
+            "origin": self.env._("Origin"),
+            "website": self.env._("Website"),
+            "behavior_source": self.env._("Source of Events"),
+            "feature": self.env._("Feature"),
+            "prediction": self.env._("Prediction"),
+        }
+
+    @api.model
+    def _lineage_records(self, kind, codes):
+        if kind == "website":
+            sites = self.env["website"].search([("id", "in", [*map(int, codes)])])
+            return {str(site.id): site for site in sites}
+        if kind == "behavior_source":
+            ours = [code.partition("/")[2] for code in codes]
+            sources = self.env["behavior.source"].search([("code", "in", ours)])
+            return {f"{one.company_id.id}/{one.code}": one for one in sources}
+        if kind == "feature":
+            features = self.env["behavior.feature"].search([("code", "in", codes)])
+            return {feature.code: feature for feature in features}
+        if kind == "prediction":
+            ours = [part for code in codes for part in code.split("/")[1:2]]
+            versions = self.env["behavior.prediction.version"].search(
+                [("prediction_id.code", "in", ours)]
+            )
+            return {
+                f"{one.company_id.id}/{one.prediction_id.code}/{one.number}": one
+                for one in versions
+            }
+        return super()._lineage_records(kind, codes)
+
+
+class GovernanceLineageEdge(models.Model):
+    _inherit = "governance.lineage.edge"
+
+    @api.model
+    def _kind_names(self):
+        return {
+            **super()._kind_names(),
+            "collects": self.env._("Collection"),
+            "observes": self.env._("Observation"),
+            "landing": self.env._("Landing"),
+            "identity": self.env._("Identity"),
+            "feature": self.env._("Feature"),
+            "training": self.env._("Training"),
+            "prediction": self.env._("Prediction"),
+        }

@@ -218,3 +218,41 @@ class TestBehaviorSource(TransactionCase):
         self.assertEqual(
             sources, {f"origin:{ORIGIN}", f"website:{self.source.website_id.id}"}
         )
+
+    def test_lineage_names(self):
+        """Each node and each edge in words, and the record behind a node."""
+        site = self.env["website"].search([], limit=1)
+        self.source.website_id = site
+        feature = self.env["behavior.feature"].search([], limit=1)
+        prediction = self.env["behavior.prediction"].create(
+            {"name": "Leaving", "code": "leaving-test", "label_method": "churn"}
+        )
+        version = self.env["behavior.prediction.version"].create(
+            {"prediction_id": prediction.id, "number": 3, "state": "active"}
+        )
+        company = self.source.company_id.id
+        nodes = {
+            f"website:{site.id}": (f"{site.name} (Website)", site),
+            f"behavior_source:{company}/shop-test": (
+                f"{self.source.name} (Source of Events)",
+                self.source,
+            ),
+            f"feature:{feature.code}": (f"{feature.name} (Feature)", feature),
+            f"prediction:{prediction.company_id.id}/leaving-test/3": (
+                "Leaving, version 3 (Prediction)",
+                version,
+            ),
+        }
+        hook = self.env["governance.lineage"]
+        labels = hook._lineage_labels([*nodes, f"origin:{ORIGIN}"])
+        self.assertEqual(labels.pop(f"origin:{ORIGIN}"), f"{ORIGIN} (Origin)")
+        for node, (label, record) in nodes.items():
+            self.assertEqual(labels[node], label)
+            action = hook._lineage_action(node)
+            self.assertEqual(
+                (action["res_model"], action["res_id"]), (record._name, record.id)
+            )
+        self.assertIsNone(hook._lineage_action(f"origin:{ORIGIN}"))
+        names = self.env["governance.lineage.edge"]._kind_names()
+        kinds = {edge.kind for edge in hook._lineage_edges()}
+        self.assertLessEqual(kinds, names.keys())

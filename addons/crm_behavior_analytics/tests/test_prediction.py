@@ -385,6 +385,10 @@ class TestPrediction(PredictionCase):
     def test_checks(self):
         with self.assertRaisesRegex(ValidationError, "commerce, behavior"):
             self.prediction.feature_providers = "commerce nonsense"
+        # A code stands in addresses and in the names of the lineage.
+        for wrong in ("two words", "<b>", "Churn", "churn\n", "x" * 65):
+            with self.assertRaises(ValidationError):
+                self.prediction.code = wrong
         self.prediction.feature_providers = "behavior"
         spec = self.prediction._prepare_spec(
             fields.Datetime.now(), self.prediction._providers(), {"orders.parquet": 1}

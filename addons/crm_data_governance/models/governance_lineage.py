@@ -11,8 +11,9 @@ PLUMBING = ("message_", "has_message", "website_message", "activity_", "my_activ
 class GovernanceLineage(models.AbstractModel):
     """The lineage hook: every addon tells the edges of its own objects.
 
-    Extend with ``_inherit`` and ``yield from super()._lineage_edges()``; name the nodes
-    of kinds of your own by ``_lineage_labels``.
+    Extend with ``_inherit`` and ``yield from super()._lineage_edges()``; name the kinds
+    of your own nodes by ``_lineage_kinds`` and tell the records behind them by
+    ``_lineage_records``. Then each node has a name and opens its record.
     """
 
     _name = "governance.lineage"
@@ -24,6 +25,21 @@ class GovernanceLineage(models.AbstractModel):
         yield from self._registry_edges()
 
     @api.model
+    def _lineage_kinds(self):
+        """:return: ``{kind of a node: name in the reader's language}``"""
+        return {"field": self.env._("Field")}
+
+    @api.model
+    def _lineage_records(self, kind, codes):
+        """The records behind nodes of a kind.
+
+        :param str kind: kind of the nodes
+        :param list codes: their codes, without the kind
+        :return: ``{code: record}`` of those that stand for a record
+        """
+        return {}
+
+    @api.model
     def _lineage_labels(self, nodes):
         """Names of nodes in the reader's language.
 
@@ -31,9 +47,11 @@ class GovernanceLineage(models.AbstractModel):
         :return: ``{node: label}`` of the nodes that are known
         """
         labels = {}
+        codes = {}
         for node in nodes:
             kind, code = split_node(node)
             if kind:
+                codes.setdefault(kind, []).append(code)
                 continue
             model_name, _dot, field_name = code.rpartition(".")
             if model_name not in self.env:
@@ -45,6 +63,13 @@ class GovernanceLineage(models.AbstractModel):
                 labels[node] = self.env._(
                     "%(field)s (%(model)s)", field=label, model=model
                 )
+        for kind, name in self._lineage_kinds().items():
+            records = self._lineage_records(kind, codes.get(kind, []))
+            for code in codes.get(kind, ()):
+                title = records[code].display_name if code in records else code
+                labels[f"{kind}:{code}"] = self.env._(
+                    "%(name)s (%(kind)s)", name=title, kind=name
+                )
         return labels
 
     @api.model
@@ -54,8 +79,11 @@ class GovernanceLineage(models.AbstractModel):
         :return: an action, or None
         """
         kind, code = split_node(node)
+        if kind:
+            record = self._lineage_records(kind, [code]).get(code)
+            return record.get_formview_action() if record else None
         model_name = code.rpartition(".")[0]
-        if kind or model_name not in self.env:
+        if model_name not in self.env:
             return None
         return {
             "type": "ir.actions.act_window",

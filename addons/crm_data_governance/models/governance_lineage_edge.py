@@ -21,13 +21,37 @@ class GovernanceLineageEdge(models.Model):
 
     source = fields.Char(required=True, readonly=True, index=True)
     target = fields.Char(required=True, readonly=True)
-    kind = fields.Char(required=True, readonly=True)
+    kind = fields.Selection(
+        # Not validated: an edge of a kind without a name is told all the same.
+        "_selection_kind",
+        required=True,
+        readonly=True,
+        validate=False,
+    )
+    source_label = fields.Char("Source Name", compute="_compute_labels")
+    target_label = fields.Char("Target Name", compute="_compute_labels")
     direct = fields.Boolean(
         readonly=True,
         help="The value itself flows. Otherwise it only decides, as a condition.",
     )
 
     _edge_uniq = models.UniqueIndex("(target, source, kind)")
+
+    @api.model
+    def _selection_kind(self):
+        return list(self._kind_names().items())
+
+    @api.depends("source", "target")
+    @api.depends_context("lang")
+    def _compute_labels(self):
+        names = {*self.mapped("source"), *self.mapped("target")}
+        nodes = self.env["governance.lineage.node"].search([("name", "in", [*names])])
+        labels = {node.name: node.label for node in nodes}
+        for edge in self:
+            edge.source_label = labels.get(edge.source, edge.source)
+            edge.target_label = labels.get(edge.target, edge.target)
+
+    # --- REFRESH ---
 
     @api.model
     def _refresh_lineage(self):

@@ -21,7 +21,7 @@ class GovernanceLineageNode(models.Model):
 
     name = fields.Char(string="Technical Name", required=True, readonly=True)
     label = fields.Char(string="Name", readonly=True, translate=True)
-    kind = fields.Char(readonly=True, help="Field, feature, prediction, mapping …")
+    kind = fields.Selection("_selection_kind", readonly=True, validate=False)
     model = fields.Char(readonly=True, index=True)
     source_count = fields.Integer(string="Made From", compute="_compute_counts")
     target_count = fields.Integer(string="Goes Into", compute="_compute_counts")
@@ -33,6 +33,10 @@ class GovernanceLineageNode(models.Model):
     )
 
     _name_uniq = models.UniqueIndex("(name)")
+
+    @api.model
+    def _selection_kind(self):
+        return list(self.env["governance.lineage"]._lineage_kinds().items())
 
     # --- COMPUTE ---
 

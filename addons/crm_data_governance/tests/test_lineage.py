@@ -1,5 +1,6 @@
 import random
 
+from odoo import Command
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import BaseCase, TransactionCase, new_test_user, tagged
 
@@ -202,28 +203,28 @@ class TestLineage(TransactionCase):
     def test_nodes_follow_the_edges(self):
         Node = self.env["governance.lineage.node"]
         self._tell(
-            Edge("res.partner.phone", "feature:calls", "feature"),
-            Edge("feature:calls", "gone.model.field", "test", False),
+            Edge("res.partner.phone", "thing:calls", "feature"),
+            Edge("thing:calls", "gone.model.field", "test", False),
         )
-        names = ["feature:calls", "gone.model.field", "res.partner.phone"]
+        names = ["gone.model.field", "res.partner.phone", "thing:calls"]
         nodes = Node.search([])
         self.assertEqual(sorted(nodes.mapped("name")), names)
         labels = {node.name: node.label for node in nodes}
         self.assertEqual(labels["res.partner.phone"], "Phone (Contact)")
-        self.assertEqual(labels["feature:calls"], "feature:calls")
+        self.assertEqual(labels["thing:calls"], "thing:calls")
         by_name = {node.name: node for node in nodes}
-        self.assertEqual(by_name["feature:calls"].kind, "feature")
+        self.assertEqual(by_name["thing:calls"].kind, "thing")
         self.assertEqual(
             (
-                by_name["feature:calls"].source_count,
-                by_name["feature:calls"].target_count,
+                by_name["thing:calls"].source_count,
+                by_name["thing:calls"].target_count,
             ),
             (1, 1),
         )
-        self._tell(Edge("res.partner.email", "feature:calls", "feature"))
+        self._tell(Edge("res.partner.email", "thing:calls", "feature"))
         self.assertFalse(Node.search([("name", "=", "res.partner.phone")]))
         self.assertEqual(
-            Node.search([("name", "=", "feature:calls")]), by_name["feature:calls"]
+            Node.search([("name", "=", "thing:calls")]), by_name["thing:calls"]
         )
 
     def test_labels_in_the_reader_s_language(self):
@@ -233,30 +234,83 @@ class TestLineage(TransactionCase):
 
         def labels(model, nodes):
             word = "特征" if model.env.lang == "zh_CN" else "Feature"
-            return {**original(model, nodes), "feature:calls": word}
+            return {**original(model, nodes), "thing:calls": word}
 
         self.patch(hook, "_lineage_labels", labels)
-        self._tell(Edge("res.partner.phone", "feature:calls", "feature"))
+        self._tell(Edge("res.partner.phone", "thing:calls", "feature"))
         nodes = self.env["governance.lineage.node"]
         for lang, word in (("en_US", "Feature"), ("zh_CN", "特征")):
             found = nodes.with_context(lang=lang).name_search(word)
             self.assertEqual([name for _id, name in found], [word])
 
+    def test_names_and_records_of_the_kinds_told(self):
+        """A kind told by an addon: words for it, and the record behind a node."""
+        self.env["res.lang"]._activate_lang("zh_CN")
+        policy = self.env["governance.field.policy"].create(
+            {
+                "name": "Masked",
+                "model_id": self.env["ir.model"]._get_id("res.partner"),
+                "field_ids": [
+                    Command.link(
+                        self.env["ir.model.fields"]._get("res.partner", "phone").id
+                    )
+                ],
+                "group_ids": [Command.link(self.env.ref("base.group_user").id)],
+            }
+        )
+        hook = type(self.env["governance.lineage"])
+        self.patch(hook, "_lineage_kinds", lambda model: {"policy": "Policy"})
+        self.patch(
+            hook,
+            "_lineage_records",
+            lambda model, kind, codes: {"a": policy} if kind == "policy" else {},
+        )
+        edges = type(self.env["governance.lineage.edge"])
+        self.patch(edges, "_kind_names", lambda model: {"test": "Testing"})
+        self._tell(
+            Edge("policy:a", "policy:b", "test"), Edge("policy:b", "other:c", "odd")
+        )
+        nodes = self.env["governance.lineage.node"]
+        found = {node.name: node for node in nodes.search([])}
+        self.assertEqual(
+            {name: node.label for name, node in found.items()},
+            {
+                "policy:a": "Masked (Policy)",
+                "policy:b": "b (Policy)",
+                # A kind without a name does not stop the others.
+                "other:c": "other:c",
+            },
+        )
+        action = found["policy:a"].action_open_records()
+        self.assertEqual(
+            (action["res_model"], action["res_id"]), (policy._name, policy.id)
+        )
+        with self.assertRaises(UserError):
+            found["policy:b"].action_open_records()
+        edge = self.env["governance.lineage.edge"].search([("kind", "=", "test")])
+        self.assertEqual(
+            (edge.source_label, edge.target_label), ("Masked (Policy)", "b (Policy)")
+        )
+        self.assertEqual(
+            edge._fields["kind"]._description_selection(self.env), [("test", "Testing")]
+        )
+        self.assertIn("Testing", found["policy:a"].downstream)
+
     def test_open(self):
         self._tell(
-            Edge("res.partner.phone", "feature:calls", "feature"),
-            Edge("feature:calls", "prediction:churn", "prediction"),
-            Edge("prediction:churn", "res.partner.phone", "audience", False),
+            Edge("res.partner.phone", "thing:calls", "feature"),
+            Edge("thing:calls", "thing:churn", "prediction"),
+            Edge("thing:churn", "res.partner.phone", "audience", False),
         )
         reader = new_test_user(
             self.env, "lineage_opener", "crm_data_governance.group_governance_reader"
         )
         nodes = self.env["governance.lineage.node"].with_user(reader)
-        action = nodes.action_open_lineage("feature:calls")
+        action = nodes.action_open_lineage("thing:calls")
         node = nodes.browse(action["res_id"])
-        self.assertEqual(node.name, "feature:calls")
+        self.assertEqual(node.name, "thing:calls")
         self.assertIn("Phone (Contact)", node.upstream)
-        self.assertIn("prediction:churn", node.downstream)
+        self.assertIn("thing:churn", node.downstream)
         self.assertIn("condition", node.downstream)
         phone = nodes.search([("name", "=", "res.partner.phone")])
         self.assertIn(f"/{phone.id}", node.upstream)
@@ -267,7 +321,7 @@ class TestLineage(TransactionCase):
             nodes.action_open_lineage("nobody.knows")
         user = new_test_user(self.env, "lineage_nobody", "base.group_user")
         with self.assertRaises(AccessError):
-            nodes.with_user(user).action_open_lineage("feature:calls")
+            nodes.with_user(user).action_open_lineage("thing:calls")
 
     def test_names_are_escaped(self):
         self._tell(Edge("slot:<script>", "res.partner.phone", "<b>"))

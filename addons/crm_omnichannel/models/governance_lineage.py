@@ -61,3 +61,68 @@ class GovernanceLineage(models.AbstractModel):
         if target in PARTNER_FIELDS:
             return f"res.partner.{PARTNER_FIELDS[target]}"
         return "omni.identity.value"
+
+    # --- NAMES ---
+
+    @api.model
+    def _lineage_kinds(self):
+        return {
+            **super()._lineage_kinds(),
+            "channel": self.env._("Channel"),
+            "mapping": self.env._("Mapping"),
+            "segment": self.env._("Segment"),
+        }
+
+    @api.model
+    def _lineage_records(self, kind, codes):
+        if kind == "channel":
+            channels = self.env["omni.channel"].search([("code", "in", codes)])
+            return {channel.code: channel for channel in channels}
+        if kind == "mapping":
+            ids = {int(code.split("/")[0]) for code in codes}
+            found = self.env["omni.mapping"].search([("id", "in", [*ids])])
+            mappings = {str(mapping.id): mapping for mapping in found}
+            numbers = {code: code.split("/")[0] for code in codes}
+            return {
+                code: mappings[number]
+                for code, number in numbers.items()
+                if number in mappings
+            }
+        if kind == "segment":
+            by_code = {code.partition("/")[2] for code in codes}
+            segments = self.env["omni.segment"].search([("code", "in", [*by_code])])
+            return {f"{one.company_id.id or 0}/{one.code}": one for one in segments}
+        return super()._lineage_records(kind, codes)
+
+    @api.model
+    def _lineage_labels(self, nodes):
+        """A line of a mapping is named by what it fills."""
+        labels = super()._lineage_labels(nodes)
+        lines = {
+            int(node.rpartition("/")[2]): node
+            for node in nodes
+            if node.startswith("mapping:")
+        }
+        found = self.env["omni.mapping.line"].search([("id", "in", [*lines])])
+        targets = dict(found._fields["target"]._description_selection(self.env))
+        for line in found:
+            labels[lines[line.id]] = self.env._(
+                "%(target)s (Mapping %(mapping)s)",
+                target=targets[line.target],
+                mapping=line.mapping_id.name,
+            )
+        return labels
+
+
+class GovernanceLineageEdge(models.Model):
+    _inherit = "governance.lineage.edge"
+
+    @api.model
+    def _kind_names(self):
+        return {
+            **super()._kind_names(),
+            "landing": self.env._("Landing"),
+            "mapping": self.env._("Mapping"),
+            "segment": self.env._("Segment"),
+            "tier": self.env._("Customer Tier"),
+        }

@@ -44,6 +44,7 @@ class OmniChannel(models.Model):
     )
     state = fields.Selection(
         [("active", "Active"), ("paused", "Paused")],
+        "Status",
         required=True,
         default="active",
         tracking=True,

@@ -97,6 +97,7 @@ class OmniJob(models.Model):
             ("failed", "Failed"),
             ("cancelled", "Cancelled"),
         ],
+        "Status",
         default="waiting",
         required=True,
         readonly=True,

@@ -55,7 +55,7 @@ class OmniMapping(models.Model):
                 except BadValue as error:
                     raise ValidationError(
                         self.env._(
-                            "“%(source)s” is not a JMESPath expression.", source=path
+                            "“%(path)s” is not a JMESPath expression.", path=path
                         )
                     ) from error
 

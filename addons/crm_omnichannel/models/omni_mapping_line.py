@@ -102,8 +102,8 @@ class OmniMappingLine(models.Model):
             except BadValue as error:
                 raise ValidationError(
                     self.env._(
-                        "“%(source)s” is not a JMESPath expression.",
-                        source=line.source,
+                        "“%(path)s” is not a JMESPath expression.",
+                        path=line.source,
                     )
                 ) from error
 

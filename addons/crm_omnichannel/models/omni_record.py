@@ -7,7 +7,7 @@ from odoo.tools import SQL
 
 from odoo.addons.crm_data_governance.db import take_batches
 
-from ..messages import render
+from ..messages import outlines, render
 from ..processing import Processor
 from ..tools.landing import unpack
 
@@ -41,11 +41,14 @@ class OmniRecord(models.Model):
     payload_text = fields.Text("Content", compute="_compute_payload_text")
     state = fields.Selection(
         [("received", "Waiting"), ("done", "Done"), ("parked", "Parked")],
+        "Status",
         required=True,
         readonly=True,
         default="received",
     )
-    error_code = fields.Char(readonly=True)
+    error_code = fields.Selection(
+        "_selection_error_code", "Kind of Reason", readonly=True, validate=False
+    )
     error_params = fields.Json(readonly=True)
     error_message = fields.Char("Reason", compute="_compute_messages")
     notes = fields.Json("Note Codes", readonly=True)
@@ -65,6 +68,10 @@ class OmniRecord(models.Model):
     _channel_state_idx = models.Index("(channel_id, state, id)")
     _channel_external_idx = models.Index("(channel_id, external_id)")
     _waiting_idx = models.Index("(id) WHERE state = 'received'")
+
+    @api.model
+    def _selection_error_code(self):
+        return outlines(self.env)
 
     @api.depends("external_id", "channel_id")
     def _compute_display_name(self):

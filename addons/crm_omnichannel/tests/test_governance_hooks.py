@@ -62,6 +62,33 @@ class TestGovernanceHooks(OmniCase):
             if model in self.env:
                 self.assertIn(name, self.env[model]._fields, edge)
 
+    def test_lineage_names(self):
+        """Each node and each edge in words, and the record behind a node."""
+        hook = self.env["governance.lineage"]
+        segment = self.env["omni.segment"].create({"name": "Loyal", "code": "loyal"})
+        line = self.mapping.line_ids.filtered(lambda one: one.target == "given_name")
+        nodes = {
+            "channel:test-shop": ("shop (Channel)", self.channel),
+            f"mapping:{self.mapping.id}/{line.id}": (
+                "Given name (Mapping Test)",
+                self.mapping,
+            ),
+            f"segment:{segment.company_id.id}/loyal": ("Loyal (Segment)", segment),
+        }
+        labels = hook._lineage_labels([*nodes])
+        for node, (label, record) in nodes.items():
+            self.assertEqual(labels[node], label)
+            action = hook._lineage_action(node)
+            self.assertEqual(
+                (action["res_model"], action["res_id"]), (record._name, record.id)
+            )
+        gone = hook._lineage_labels(["mapping:0/0"])
+        self.assertEqual(gone, {"mapping:0/0": "0/0 (Mapping)"})
+        self.assertIsNone(hook._lineage_action("mapping:0/0"))
+        edges = list(hook._lineage_edges())
+        names = self.env["governance.lineage.edge"]._kind_names()
+        self.assertLessEqual({edge.kind for edge in edges}, names.keys())
+
     def test_metrics(self):
         def sample(name, **labels):
             return [

@@ -3,6 +3,7 @@ from unittest.mock import patch
 
 from psycopg2.errors import UniqueViolation
 
+from odoo.exceptions import ValidationError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
@@ -226,7 +227,17 @@ class TestProcessing(OmniCase):
             records[2].error_params, {"target": "birthdate", "value": "02/01/1990"}
         )
         self.assertIn("02/01/1990", records[2].error_message)
+        kinds = records._fields["error_code"]._description_selection(self.env)
+        self.assertIn(
+            ("required_missing", "There is no value for “…”, which is required."), kinds
+        )
         self.assertEqual(self.channel.parked_count, 2)
+
+    def test_unreadable_expressions_are_refused_in_words(self):
+        with self.assertRaisesRegex(ValidationError, "“a\\[” is not a JMESPath"):
+            self.mapping.line_ids[0].source = "a["
+        with self.assertRaisesRegex(ValidationError, "“\\(\\(” is not a JMESPath"):
+            self.mapping.external_id_path = "(("
 
     def test_reason_in_the_reader_s_language(self):
         record = self.process({"id": "2"})

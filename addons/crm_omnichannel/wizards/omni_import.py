@@ -49,7 +49,10 @@ class OmniImport(models.TransientModel):
         "First Lines", compute="_compute_preview_html", sanitize=False
     )
     state = fields.Selection(
-        [("file", "File"), ("report", "Report")], default="file", required=True
+        [("file", "File"), ("report", "Report")],
+        "Status",
+        default="file",
+        required=True,
     )
     accepted = fields.Integer(readonly=True)
     duplicates = fields.Integer(readonly=True)

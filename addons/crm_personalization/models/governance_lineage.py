@@ -44,3 +44,39 @@ class GovernanceLineage(models.AbstractModel):
             # Broken since it was written: it decides nothing any more.
             return []
         return sorted({c.field_expr.split(".")[0] for c in domain.iter_conditions()})
+
+    # --- NAMES ---
+
+    @api.model
+    def _lineage_kinds(self):
+        return {
+            **super()._lineage_kinds(),
+            "slot": self.env._("Slot"),
+            "variant": self.env._("Variant"),
+        }
+
+    @api.model
+    def _lineage_records(self, kind, codes):
+        if kind == "slot":
+            ours = [code.partition("/")[2] for code in codes]
+            slots = self.env["personalization.slot"].search([("code", "in", ours)])
+            return {f"{one.company_id.id}/{one.code}": one for one in slots}
+        if kind == "variant":
+            variants = self.env["personalization.variant"].search(
+                [("id", "in", [*map(int, codes)])]
+            )
+            return {str(variant.id): variant for variant in variants}
+        return super()._lineage_records(kind, codes)
+
+
+class GovernanceLineageEdge(models.Model):
+    _inherit = "governance.lineage.edge"
+
+    @api.model
+    def _kind_names(self):
+        return {
+            **super()._kind_names(),
+            "variant": self.env._("Variant"),
+            "audience": self.env._("Audience"),
+            "merge": self.env._("Merge Field"),
+        }

@@ -95,12 +95,10 @@ class PersonalizationVariant(models.Model):
         partners = self.env["res.partner"]
         for variant in self:
             try:
-                domain = variant._people_domain()
-            except ValidationError:
+                variant.audience_count = partners.search_count(variant._people_domain())
+            except (ValidationError, ValueError, NotImplementedError):
                 # Being typed; the constraint speaks when it is saved.
                 variant.audience_count = 0
-                continue
-            variant.audience_count = partners.search_count(domain)
 
     def _compute_merge_fields(self):
         self.merge_fields = self.env["personalization.slot"]._known_merge_fields()
@@ -110,7 +108,12 @@ class PersonalizationVariant(models.Model):
     @api.constrains("audience")
     def _check_audience(self):
         for variant in self:
-            variant._audience_domain()
+            domain = variant._audience_domain()
+            try:
+                # Some fields exist and cannot be searched.
+                self.env["res.partner"]._search(domain)
+            except (ValueError, NotImplementedError) as error:
+                raise variant._audience_error() from error
 
     @api.constrains("content")
     def _check_content(self):
@@ -164,15 +167,18 @@ class PersonalizationVariant(models.Model):
             domain = Domain(parse_domain(self.audience))
             domain.validate(partners)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise ValidationError(
-                self.env._(
-                    "The audience of “%(variant)s” cannot be read. Use fields of the"
-                    " customer and fixed or relative values (such as “-30d”), no"
-                    " expressions.",
-                    variant=self.name or "",
-                )
-            ) from error
+            raise self._audience_error() from error
         return domain
+
+    def _audience_error(self):
+        return ValidationError(
+            self.env._(
+                "The audience of “%(variant)s” cannot be read. Use fields of the"
+                " customer and fixed or relative values (such as “-30d”), no"
+                " expressions.",
+                variant=self.name or "",
+            )
+        )
 
     def _people_domain(self):
         """The customers of the audience, segments and filter together.

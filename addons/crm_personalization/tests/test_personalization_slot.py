@@ -114,6 +114,7 @@ class TestPersonalizationSlot(TransactionCase):
             "['&']",
             "{}",
             "1",
+            "[('user_id.password', '=', 'x')]",
         ):
             with self.subTest(wrong=wrong), self.assertRaises(ValidationError):
                 self.companies.audience = wrong
@@ -311,6 +312,30 @@ class TestPersonalizationSlot(TransactionCase):
                 (f"variant:{self.everybody.id}", slot, "variant", True),
             },
         )
+
+    def test_lineage_names(self):
+        """Each node and each edge in words, and the record behind a node."""
+        hook = self.env["governance.lineage"]
+        nodes = {
+            f"slot:{self.slot.company_id.id}/banner-test": (
+                f"{self.slot.display_name} (Slot)",
+                self.slot,
+            ),
+            f"variant:{self.companies.id}": (
+                f"{self.companies.display_name} (Variant)",
+                self.companies,
+            ),
+        }
+        labels = hook._lineage_labels([*nodes])
+        for node, (label, record) in nodes.items():
+            self.assertEqual(labels[node], label)
+            action = hook._lineage_action(node)
+            self.assertEqual(
+                (action["res_model"], action["res_id"]), (record._name, record.id)
+            )
+        names = self.env["governance.lineage.edge"]._kind_names()
+        kinds = {edge.kind for edge in hook._lineage_edges()}
+        self.assertLessEqual(kinds, names.keys())
 
     def test_metrics(self):
         def running():

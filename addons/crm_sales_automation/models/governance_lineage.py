@@ -42,3 +42,31 @@ class GovernanceLineage(models.AbstractModel):
                             TARGETS[action],
                             "process",
                         )
+
+    # --- NAMES ---
+
+    @api.model
+    def _lineage_kinds(self):
+        return {**super()._lineage_kinds(), "process": self.env._("Process")}
+
+    @api.model
+    def _lineage_records(self, kind, codes):
+        if kind != "process":
+            return super()._lineage_records(kind, codes)
+        keys = [code.partition("/")[2] for code in codes]
+        processes = self.env["bpmn.process"].search(
+            [("key", "in", keys), ("state", "=", "deployed")]
+        )
+        return {f"{one.company_id.id}/{one.key}": one for one in processes}
+
+
+class GovernanceLineageEdge(models.Model):
+    _inherit = "governance.lineage.edge"
+
+    @api.model
+    def _kind_names(self):
+        return {
+            **super()._kind_names(),
+            "condition": self.env._("Condition"),
+            "process": self.env._("Process"),
+        }

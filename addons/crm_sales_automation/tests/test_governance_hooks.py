@@ -64,6 +64,23 @@ class TestGovernanceHooks(ProcessCase):
                 if model:
                     self.assertIn(field, self.env[model]._fields)
 
+    def test_lineage_names(self):
+        """Each node and each edge in words, and the record behind a node."""
+        process = self.selling()
+        hook = self.env["governance.lineage"]
+        node_name = f"process:{self.company.id}/selling"
+        self.assertEqual(
+            hook._lineage_labels([node_name]),
+            {node_name: f"{process.display_name} (Process)"},
+        )
+        action = hook._lineage_action(node_name)
+        self.assertEqual(
+            (action["res_model"], action["res_id"]), (process._name, process.id)
+        )
+        names = self.env["governance.lineage.edge"]._kind_names()
+        kinds = {edge.kind for edge in hook._lineage_edges()}
+        self.assertLessEqual(kinds, names.keys())
+
     def test_erasure(self):
         process = self.selling(quotation_template_id=False)
         instance = self.start(process, self.lead())

@@ -6,6 +6,7 @@ from . import (
     helpdesk_ticket_category,
     helpdesk_ticket_stage,
     helpdesk_ticket_team,
+    omni_timeline,
     routing_agent,
     routing_decision,
     routing_engine,

@@ -43,3 +43,30 @@ class GovernanceLineage(models.AbstractModel):
         yield Edge(
             "routing.decision.user_id", "helpdesk.ticket.user_id", "routing", True
         )
+
+    # --- NAMES ---
+
+    @api.model
+    def _lineage_kinds(self):
+        return {**super()._lineage_kinds(), "sla_policy": self.env._("Service Policy")}
+
+    @api.model
+    def _lineage_records(self, kind, codes):
+        if kind != "sla_policy":
+            return super()._lineage_records(kind, codes)
+        policies = self.env["routing.sla.policy"].search(
+            [("id", "in", [*map(int, codes)])]
+        )
+        return {str(policy.id): policy for policy in policies}
+
+
+class GovernanceLineageEdge(models.Model):
+    _inherit = "governance.lineage.edge"
+
+    @api.model
+    def _kind_names(self):
+        return {
+            **super()._kind_names(),
+            "sla": self.env._("Service Promise"),
+            "routing": self.env._("Routing"),
+        }

@@ -48,7 +48,7 @@ class RoutingAgent(models.Model):
         )
         by_user = employees.grouped("user_id")
         for agent in self:
-            agent.employee_id = by_user.get(agent.user_id, employees)[:1]
+            agent.employee_id = by_user.get(agent.user_id, employees.browse())[:1]
 
     @api.depends("user_id")
     def _compute_open_ticket_count(self):

@@ -29,7 +29,6 @@ class RoutingSlaTarget(models.Model):
     _name = "routing.sla.target"
     _description = "Service Target"
     _order = "deadline, id"
-    _rec_name = "kind"
 
     ticket_id = fields.Many2one(
         "helpdesk.ticket", required=True, index=True, ondelete="cascade"
@@ -83,6 +82,13 @@ class RoutingSlaTarget(models.Model):
     _due_idx = models.Index("(deadline) WHERE state = 'running'")
 
     # --- WORDS ---
+
+    @api.depends("kind", "ticket_id")
+    @api.depends_context("lang")
+    def _compute_display_name(self):
+        kinds = dict(self._fields["kind"]._description_selection(self.env))
+        for target in self:
+            target.display_name = f"{kinds[target.kind]} · {target.ticket_id.number}"
 
     @api.depends("reason_code", "reason_params")
     @api.depends_context("lang")

@@ -42,6 +42,11 @@ class TestRoutingAgent(RoutingCase):
         )
         row.invalidate_recordset()
         self.assertEqual(row.employee_id.id, employee.id)
+        rows = row | self._row(self.colleague)
+        rows.invalidate_recordset()
+        # Who is no employee is not shown as somebody else.
+        self.assertEqual(rows.mapped("employee_id").ids, employee.ids)
+        self.assertFalse(self._row(self.colleague).employee_id)
 
     def test_rules(self):
         row = self._row(self.agent)

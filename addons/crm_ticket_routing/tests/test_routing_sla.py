@@ -40,6 +40,7 @@ class TestRoutingSla(RoutingCase):
                 }
             ],
         )
+        self.assertEqual(resolution.display_name, f"Resolution · {ticket.number}")
         self.assertEqual(ticket.routing_sla_state, "running")
         self.assertEqual(ticket.routing_next_deadline, at(0, 14))
         self.assertEqual(policy.target_count, 2)
@@ -426,6 +427,39 @@ class TestRoutingSla(RoutingCase):
         self.assertIn(
             "routing.sla.target.deadline", {e.target for e in edges if e.source == node}
         )
+
+    def test_lineage_names(self):
+        """Each node and each edge in words, and the record behind a node."""
+        policy = self._policy(team_id=self.team.id)
+        hook = self.env["governance.lineage"]
+        node = f"sla_policy:{policy.id}"
+        self.assertEqual(
+            hook._lineage_labels([node]),
+            {node: f"{policy.display_name} (Service Policy)"},
+        )
+        action = hook._lineage_action(node)
+        self.assertEqual(
+            (action["res_model"], action["res_id"]), (policy._name, policy.id)
+        )
+        names = self.env["governance.lineage.edge"]._kind_names()
+        kinds = {edge.kind for edge in hook._lineage_edges()}
+        self.assertLessEqual(kinds, names.keys())
+
+    def test_tickets_on_the_timeline(self):
+        ticket = self._ticket(name="Broken cup")
+        ticket.stage_id = self.done
+        page = self.env["omni.timeline"]._page(self.customer, kinds=["ticket"])
+        self.assertEqual(
+            {entry["text"] for entry in page["entries"]},
+            {
+                f"New ticket {ticket.number}: Broken cup",
+                f"Ticket {ticket.number} closed: Broken cup",
+            },
+        )
+        self.assertEqual({entry["res_id"] for entry in page["entries"]}, {ticket.id})
+        stranger = new_test_user(self.env, "timeline_stranger", "base.group_user")
+        timeline = self.env["omni.timeline"].with_user(stranger)
+        self.assertFalse(timeline._page(self.customer, kinds=["ticket"])["entries"])
 
     def test_erasure(self):
         ticket = self._ticket(partner_name="Li", partner_email="customer@example.com")
