@@ -995,31 +995,38 @@ class Loader:
             self.left_out.append("No event store is installed: visits are left out.")
             return
         sources = self.env["behavior.source"]
-        source = sources._odoo_source(self.company)
-        if not source:
-            source = sources.sudo()._ensure_odoo_sources(self.company)
+        noted = sources._odoo_source(self.company)
+        if not noted:
+            noted = sources.sudo()._ensure_odoo_sources(self.company)
+        shop = sources.create(
+            {
+                "name": "网上商城",
+                "code": "web-shop",
+                "company_id": self.company.id,
+                "origins": "https://shop.example.cn",
+            }
+        )
         users = {
             number: f"partner:{partner_id}"
             for number, partner_id in self.partners.items()
         }
-        events._claim_identities(
-            source,
-            {("user_id", users[number]): self.partners[number] for number in users},
-        )
+        known = {("user_id", users[number]): self.partners[number] for number in users}
+        for source in (shop, noted):
+            events._claim_identities(source, known)
         batch = []
         for row in self._rows("visits"):
             batch.append(_message(row, users[row["customer"]]))
             if len(batch) == TRACKED_BATCH:
-                self._track(events, source, batch)
+                self._track(events, shop, batch)
                 batch = []
-        self._track(events, source, batch)
+        self._track(events, shop, batch)
         orders = self.env["sale.order"].browse(list(self.orders.values()))
         if hasattr(orders, "_prepare_completed"):
             messages = []
             for order in orders:
                 message = order._prepare_completed()
                 messages.append({**message, "receivedAt": message["timestamp"]})
-            self._track(events, source, messages)
+            self._track(events, noted, messages)
 
     def _track(self, events, source, messages):
         verdicts = events._track(source, messages)

@@ -23,9 +23,11 @@ GREETING = """
            中文: zhang / zhang      (开发环境专用)
 
   What to try first
-    1. Omnichannel → Import: drag a CSV, Excel or JSON-lines file of customers in.
-    2. Omnichannel → Channels: open a channel, issue its key, post records to it.
-    3. A customer's “Sources” page: where each value came from.
+    1. Omnichannel → Channels: open or make one; import a file, or issue its key.
+    2. A contact's pages 360° and Sources: what happened, where each value came from.
+    3. Sales Automation → Import a Process, deploy it, start it on an opportunity.
+    4. Data Governance → Field Policies: mask a phone, simulate, activate.
+    5. One customer through all six, in ten steps: docs/guide/en (中文: zh_CN).
 
   Odoo's command line: .run/odoo shell -d {database}
   Stop with Ctrl-C.

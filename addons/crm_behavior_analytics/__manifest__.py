@@ -34,7 +34,11 @@
         "views/website_templates.xml",
         "views/crm_behavior_analytics_menus.xml",
     ],
-    "demo": ["demo/behavior_source_demo.xml", "demo/behavior_event_demo.xml"],
+    "demo": [
+        "demo/behavior_source_demo.xml",
+        "demo/behavior_event_demo.xml",
+        "demo/behavior_prediction_demo.xml",
+    ],
     "uninstall_hook": "uninstall_hook",
     "application": True,
 }

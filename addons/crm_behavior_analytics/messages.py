@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from odoo.tools import LazyTranslate
 
+from odoo.addons.crm_data_governance import messages as governance
 from odoo.addons.crm_omnichannel.messages import MESSAGES as LANDING_MESSAGES
 
 _lt = LazyTranslate(__name__)
@@ -50,15 +51,8 @@ MESSAGES = {
 
 def render(env, code, params=None):
     """Return the text of a code in the language of the environment."""
-    message = MESSAGES.get(code) or LANDING_MESSAGES.get(code)
-    if message is None:
-        return code or ""
-    text = env._(message)
-    try:
-        return text % params if params else text
-    except (KeyError, TypeError, ValueError):
-        # Parameters of another version of the code: the bare code still tells.
-        return code
+    table = MESSAGES if code in MESSAGES else LANDING_MESSAGES
+    return governance.render(env, table, code, params)
 
 
 class FeatureText(NamedTuple):

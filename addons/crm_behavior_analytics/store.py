@@ -13,8 +13,6 @@ from odoo.tools import SQL
 
 #: months made ahead of need
 MONTHS_AHEAD = 3
-# Two processes that make the same partition wait for each other.
-_LOCK = 0x6265_6861
 
 
 def create_store(cr):
@@ -115,7 +113,10 @@ def ensure_partitions(cr, months):
     names = {month: f"behavior_event_store_{month:%Y_%m}" for month in wanted}
     if not _missing(cr, names):
         return 0
-    cr.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    # Processes that make the same partition wait here for each other, and for nobody
+    # else.  An advisory lock would not do: to_regclass remembers that a table was
+    # missing until the transaction takes the lock of a table.
+    cr.execute("LOCK TABLE ONLY behavior_event_store IN SHARE UPDATE EXCLUSIVE MODE")
     missing = _missing(cr, names)
     for month in missing:
         _create_partition(cr, names[month], month)
@@ -123,7 +124,7 @@ def ensure_partitions(cr, months):
 
 
 def _missing(cr, names):
-    # to_regclass sees what others have committed, whatever our snapshot is
+    # to_regclass does not depend on our snapshot
     cr.execute(
         "SELECT name FROM unnest(%s) AS name WHERE to_regclass(name) IS NULL",
         [list(names.values())],

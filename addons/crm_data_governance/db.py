@@ -4,6 +4,7 @@ Odoo's cursors are REPEATABLE READ: a counter or a token updated by several
 processes ends in serialization failures.  Two recipes, for everything in the suite
 that several processes write: a short READ COMMITTED cursor of its own
 (:func:`read_committed`) and a queue batch (:func:`claim`, :func:`take_batches`).
+:func:`collide` is for what may be done once to a record.
 """
 
 import logging
@@ -50,6 +51,28 @@ def read_committed(env_or_dbname):
         if isinstance(cr, Cursor):
             cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
         yield cr
+
+
+def collide(records):
+    """Let one transaction at a time do what may be done once to each of the records.
+
+    A lock alone would not do: who has waited for it goes on with a snapshot that does
+    not show what the first one did.  An update of the rows, even to the same values,
+    makes the second one fail as every concurrent change does: Odoo repeats it, and it
+    sees what is there then.
+
+    :param records: of a model with a table; held until the transaction ends
+    :raise psycopg2.errors: of :data:`CONCURRENCY_ERRORS`
+    """
+    if records:
+        records.env.cr.execute(
+            SQL(
+                "UPDATE %s SET id = id WHERE id IN %s",
+                SQL.identifier(records._table),
+                tuple(records.ids),
+            ),
+            log_exceptions=False,
+        )
 
 
 def claim(cr, table, where, order, limit):

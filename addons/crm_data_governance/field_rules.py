@@ -7,10 +7,10 @@ every worker drops when a policy changes, and without any policy the answer is o
 shared empty mapping.
 """
 
-from contextlib import contextmanager
-
 from odoo import SUPERUSER_ID
 from odoo.tools import frozendict
+
+from .during import during, told
 
 NOTHING = frozendict()
 RULES = "crm_data_governance.rules"
@@ -41,20 +41,13 @@ def forget(env):
 
 def is_trusted(env):
     """Whether a method of the server, not the person, chose what is searched now."""
-    return bool(env.cr.cache.get(_TRUSTED))
+    return bool(told(env, _TRUSTED))
 
 
-@contextmanager
 def trusted(env):
     """Let a method of the server find records by closed fields.
 
     For methods that are called with a value they were given, answer with records and
     not with values, and take no domain from the person.
     """
-    cache = env.cr.cache
-    before = cache.get(_TRUSTED, 0)
-    cache[_TRUSTED] = before + 1
-    try:
-        yield
-    finally:
-        cache[_TRUSTED] = before
+    return during(env, _TRUSTED, True)

@@ -4,6 +4,8 @@ from collections import defaultdict
 
 from odoo.tools import LazyTranslate
 
+from odoo.addons.crm_data_governance import messages as governance
+
 _lt = LazyTranslate(__name__)
 
 MESSAGES = {
@@ -74,17 +76,10 @@ def outlines(env):
 
 def render(env, code, params=None):
     """Return the text of a code in the language of the environment."""
-    message = MESSAGES.get(code)
-    if message is None:
-        return code or ""
     params = dict(params or {})
     if "target" in params:
         labels = dict(
             env["omni.mapping.line"]._fields["target"]._description_selection(env)
         )
         params["target"] = labels.get(params["target"], params["target"])
-    try:
-        text = env._(message)
-        return text % params if params else text
-    except (KeyError, ValueError):
-        return code
+    return governance.render(env, MESSAGES, code, params)

@@ -22,7 +22,7 @@ from odoo.addons.crm_data_governance.db import CONCURRENCY_ERRORS, read_committe
 
 from .tools.blocked import fold
 from .tools.landing import scalar_key, unpack
-from .tools.linking import Claim, New, link
+from .tools.linking import Claim, IdentityClaim, New, link
 from .tools.mapping import MappedRecord, apply_mapping, compile_path
 from .tools.normalisers import BadValue
 from .tools.survivorship import TYPED, settle
@@ -615,41 +615,21 @@ class _Saving:
     def _claim_identities(self, items):
         """Write the identities, new and seen again.
 
-        Sorted, so that two workers wait instead of locking each other out; whoever
-        comes second fails to serialize and is taken again.
+        Of two workers whoever comes second fails to serialize and is taken again.
         """
-        rows = {}
-        for item in items:
-            facts = self.processor.channels[item.channel_id]
-            for key in item.keys:
-                rows[key] = (
-                    *key,
-                    item.person,
-                    item.channel_id,
-                    item.id,
-                    facts.company_id or None,
-                )
-        if not rows:
-            return
-        columns = zip(*(rows[key] for key in sorted(rows)), strict=True)
-        query = SQL(
-            """
-            INSERT INTO omni_identity
-                (first_seen_at, last_seen_at, kind, value, scope, partner_id,
-                 channel_id, record_id, company_id)
-            SELECT now, now, found.* FROM (VALUES (%s)) AS clock (now), unnest(
-                %s::text[], %s::text[], %s::text[], %s::integer[], %s::integer[],
-                %s::integer[], %s::integer[]
-            ) AS found
-            ON CONFLICT (kind, value, scope) DO UPDATE
-            SET last_seen_at = excluded.last_seen_at, record_id = excluded.record_id,
-                channel_id = excluded.channel_id
-            """,
-            fields.Datetime.now(),
-            *(list(column) for column in columns),
-        )
-        # a conflict is the queue's daily bread, no error to log
-        self.cr.execute(query, log_exceptions=False)
+        # of one identifier the last record counts
+        claims = [
+            IdentityClaim(
+                *key,
+                item.person,
+                item.channel_id,
+                item.id,
+                self.processor.channels[item.channel_id].company_id or None,
+            )
+            for item in reversed(items)
+            for key in item.keys
+        ]
+        self.env["omni.identity"]._claim_many(claims)
 
     def _finish(self, items):
         if not items:

@@ -1,6 +1,6 @@
 {
     "name": "CRM Sales Automation",
-    "version": "19.0.1.1.0",
+    "version": "19.0.1.2.0",
     "category": "Sales/CRM",
     "summary": "Sales processes as BPMN 2.0: import, check, version, run",
     "author": "CRM Suite contributors",
@@ -28,7 +28,11 @@
             "crm_sales_automation/static/src/process_banner/process_banner.scss"
         ],
     },
-    "demo": ["demo/crm_stage_demo.xml", "demo/bpmn_process_demo.xml"],
+    "demo": [
+        "demo/crm_stage_demo.xml",
+        "demo/bpmn_process_demo.xml",
+        "demo/shanghai_demo.xml",
+    ],
     "application": True,
     "uninstall_hook": "uninstall_hook",
 }

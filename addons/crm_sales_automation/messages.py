@@ -6,6 +6,8 @@ chosen when somebody reads them.
 
 from odoo.tools import LazyTranslate
 
+from odoo.addons.crm_data_governance import messages as governance
+
 # Lazy: no environment is at hand here; who reads chooses the language.
 # pylint: disable=prefer-env-translation
 _lt = LazyTranslate(__name__)
@@ -171,6 +173,7 @@ INCIDENTS = {
     "too_deep": _lt("The process has gone through more than %(limit)s steps."),
     "stuck": _lt("Nothing is left that could go on."),
     "unknown_task": _lt("The task is not waiting any more."),
+    "unknown_outcome": _lt("“%(outcome)s” is no outcome that the task offers."),
     "bad_state": _lt("The stored state is of another version of the engine."),
     "record_gone": _lt("The record does not exist any more."),
     "stage_unknown": _lt(
@@ -216,14 +219,11 @@ def render(env, table, code, params):
     :param dict params: as stored; ``error`` and ``details`` are those of an
         expression, and give ``reason``
     """
-    if not code:
-        return ""
     params = dict(params or {})
     if "error" in params:
         details = dict(params.get("details") or {})
         if "types" in details:
             kinds = [str(env._(TYPES[kind])) for kind in details["types"]]
             details["types"] = ", ".join(kinds)
-        sentence = EXPRESSIONS[params["error"]]
-        params["reason"] = str(env._(sentence)) % details
-    return str(env._(table[code])) % params
+        params["reason"] = governance.render(env, EXPRESSIONS, params["error"], details)
+    return governance.render(env, table, code, params)

@@ -1,17 +1,39 @@
 """Run a function in several forked processes on one database, started together."""
 
+import logging
 import os
 import pickle
 import signal
 import sys
 import time
 import traceback
+from contextlib import contextmanager
 from multiprocessing import get_context
 
 from odoo import sql_db
 from odoo.modules.registry import Registry
 
 START_TIMEOUT = 60
+
+
+@contextmanager
+def loud_lines():
+    """Collect what is logged at WARNING and above.
+
+    :return: context manager that gives a list of texts
+    """
+    lines = []
+
+    class Listener(logging.Handler):
+        def emit(self, record):
+            lines.append(f"{record.levelname} {record.name}: {record.getMessage()}")
+
+    listener = Listener(logging.WARNING)
+    logging.getLogger().addHandler(listener)
+    try:
+        yield lines
+    finally:
+        logging.getLogger().removeHandler(listener)
 
 
 class ChildError(AssertionError):

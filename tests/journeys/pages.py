@@ -16,27 +16,69 @@ def shots_folder():
 
 
 @contextmanager
-def signed_in(browser, server, login, language, password=None):
-    """A page of a signed-in user; errors of the page's scripts fail the test."""
+def visitor(browser, server, language):
+    """A page of somebody unknown; errors of the page's scripts fail the test."""
     context = browser.new_context(
         viewport=WIDE,
         locale="zh-CN" if language == "zh_CN" else "en-US",
         timezone_id="Asia/Shanghai",
     )
+    frontend_lang = {"name": "frontend_lang", "value": language, "url": server.url}
+    context.add_cookies([frontend_lang])
     page = context.new_page()
     page.set_default_timeout(30_000)
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(f"{server.url}/web/login")
-    page.fill("input[name=login]", login)
-    page.fill("input[name=password]", password or login)
-    page.click(".oe_login_form button[type=submit]")
-    page.wait_for_url(re.compile(r"/odoo"))
-    page.wait_for_selector(".o_main_navbar")
     yield page
     assert not errors, errors
     # It stays open on a failure: its screenshot is taken afterwards.
     context.close()
+
+
+@contextmanager
+def signed_in(browser, server, login, language, password=None, companies=()):
+    """A page of a signed-in user, who looks at some of his companies."""
+    with visitor(browser, server, language) as page:
+        if companies:
+            look_at(page, server, companies)
+        _sign_in(page, server, login, password or login)
+        yield page
+
+
+def look_at(page, server, companies):
+    """From the next page on the first of the companies is the user's own."""
+    cids = "-".join(map(str, companies))
+    page.context.add_cookies([{"name": "cids", "value": cids, "url": server.url}])
+
+
+def _sign_in(page, server, login, password):
+    page.goto(f"{server.url}/web/login")
+    page.fill("input[name=login]", login)
+    page.fill("input[name=password]", password)
+    page.click(".oe_login_form button[type=submit]")
+    page.wait_for_url(re.compile(r"/odoo"))
+    page.wait_for_selector(".o_main_navbar")
+
+
+CALL = """
+async ([model, method, args, kwargs]) => {
+    const answer = await fetch(`/web/dataset/call_kw/${model}/${method}`, {
+        method: "POST",
+        headers: {"Content-Type": "application/json"},
+        body: JSON.stringify({
+            jsonrpc: "2.0", method: "call", params: {model, method, args, kwargs},
+        }),
+    });
+    const {error, result} = await answer.json();
+    if (error) throw new Error(error.data.message);
+    return result;
+}
+"""
+
+
+def rpc(page, model, method, *args, **kwargs):
+    """Call a method as the page's user, in the page's session."""
+    return page.evaluate(CALL, [model, method, list(args), kwargs])
 
 
 def open_action(page, server, xmlid, record=None, view=None):
@@ -63,9 +105,9 @@ def shoot(page, name, phone=True):
     page.screenshot(path=folder / f"{name}-wide.png")
     if phone:
         page.set_viewport_size(PHONE)
-        settle(page)
+        page.wait_for_timeout(300)
         page.screenshot(path=folder / f"{name}-phone.png")
         width = page.evaluate("document.documentElement.scrollWidth")
         page.set_viewport_size(WIDE)
-        settle(page)
+        page.wait_for_timeout(200)
         assert width <= PHONE["width"], f"{name}: {width} px wide on a phone"

@@ -82,7 +82,7 @@ class BehaviorTracking(Controller):
         key_of=_key_in_body,
     )
     def identify(self):
-        """Land who somebody is."""
+        """Land who somebody is; a server's word links, a page's is kept as told."""
         return self._land(tracking.read_single, "identify")
 
     @guarded(
@@ -110,6 +110,7 @@ class BehaviorTracking(Controller):
             # A key of another part of the suite may have the scope.
             raise GuardError(403, "forbidden")
         received_at = fields.Datetime.now()
+        vouched = request.guard.credential.kind == "secret"
         try:
             items = list(
                 read(request.guard.body, *arguments, received_at, uuid.uuid4().hex)
@@ -121,6 +122,6 @@ class BehaviorTracking(Controller):
         with read_committed(request.env) as cr:
             source_sudo = source_sudo.with_env(source_sudo.env(cr=cr))
             verdicts = source_sudo.env["behavior.event"]._land(
-                source_sudo, items, received_at
+                source_sudo, items, received_at, vouched
             )
         return {"success": True, "verdicts": verdicts}

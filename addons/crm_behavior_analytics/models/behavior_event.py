@@ -9,6 +9,8 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL, email_normalize
 
+from odoo.addons.crm_omnichannel.tools.linking import IdentityClaim
+
 from .. import store
 from ..demo_messages import DEMO_VISITS
 from ..tools.tracking import Message, read_messages
@@ -148,12 +150,15 @@ class BehaviorEvent(models.Model):
         return self._land(source, items, received_at)
 
     @api.model
-    def _land(self, source, items, received_at):
+    def _land(self, source, items, received_at, vouched=True):
         """Store what arrived, each message once, as one transaction.
 
         :param source: ``behavior.source``, one record
         :param items: iterable of ``Message`` and ``Refused`` (``tools/tracking.py``)
         :param datetime received_at: naive UTC
+        :param bool vouched: whether the sender may tell who somebody is. A page may
+            not: its key is known to everybody, and whoever knows an address would be
+            taken for the customer. What it sends stays with the event.
         :return: list of ``{"index", "messageId", "status"}``, with ``error`` (a code)
             for the refused; status is accepted, duplicate or refused
         """
@@ -173,8 +178,10 @@ class BehaviorEvent(models.Model):
             messages.setdefault(item.message_id, item)
         if messages:
             self._ensure_partitions({item.received_at for item in messages.values()})
-            self._link_visitors(source, messages.values())
-            self._refuse_unwilling(source, messages, verdicts)
+            people = self._find_visitors(source, messages.values()) if vouched else {}
+            # before they are linked: who has said no is not made known either
+            self._refuse_unwilling(source, messages, verdicts, people)
+            self._link_visitors(source, messages.values(), people)
             landed = self._copy_messages(source, messages.values())
             for verdict in verdicts:
                 known = verdict.get("messageId") not in landed
@@ -253,11 +260,10 @@ class BehaviorEvent(models.Model):
         return {message_id for (message_id,) in cr.fetchall()}
 
     @api.model
-    def _link_visitors(self, source, messages):
-        """Tell who somebody is: an identification by a known e-mail or user ID.
+    def _find_visitors(self, source, messages):
+        """Return whom messages speak of: by a known user ID, or an e-mail.
 
-        The anonymous ID beside it then names the same customer, and with it what was
-        done before.  An ID that names a customer already stays theirs.
+        :return: ``{message id: partner id}``, those known
         """
         emails, users = {}, set()
         for message in messages:
@@ -267,13 +273,29 @@ class BehaviorEvent(models.Model):
             if message.user_id:
                 users.add(message.user_id)
         if not emails and not users:
-            return
+            return {}
         by_user, by_email = self._find_people(source, users, set(emails.values()))
-        claims = {}
+        people = {}
         for message in messages:
             partner_id = by_user.get(message.user_id) or by_email.get(
                 emails.get(message.index)
             )
+            if partner_id:
+                people[message.message_id] = partner_id
+        return people
+
+    @api.model
+    def _link_visitors(self, source, messages, people):
+        """Let the IDs of messages name the customers that they speak of.
+
+        The anonymous ID then names the same customer as what stands beside it, and with
+        it what was done before.  An ID that names a customer already stays theirs.
+
+        :param dict people: as :meth:`_find_visitors` returns
+        """
+        claims = {}
+        for message in messages:
+            partner_id = people.get(message.message_id)
             if not partner_id:
                 continue
             if message.user_id:
@@ -281,6 +303,26 @@ class BehaviorEvent(models.Model):
             if message.anonymous_id:
                 claims.setdefault(("anonymous_id", message.anonymous_id), partner_id)
         self._claim_identities(source, claims)
+
+    @api.model
+    def _claim_login(self, website, partner, anonymous_id):
+        """Note that the visitor of a website has logged in as a customer.
+
+        :param website: ``website``; only one that is tracked
+        :param partner: ``res.partner`` of the session that the server has verified
+        :param str anonymous_id: of the browser
+        """
+        source = self.env["behavior.source"].search(
+            [("website_id", "=", website.id), ("on_website", "=", True)], limit=1
+        )
+        if not source:
+            return
+        known = self.env["omni.identity"]._resolve(
+            "anonymous_id", anonymous_id, source._identity_scopes()[0]
+        )
+        # A browser stays its first customer's.
+        if not known:
+            self._claim_identities(source, {("anonymous_id", anonymous_id): partner.id})
 
     @api.model
     def _find_people(self, source, users, emails):
@@ -324,62 +366,29 @@ class BehaviorEvent(models.Model):
         return by_user, by_email
 
     @api.model
-    def _refuse_unwilling(self, source, messages, verdicts):
-        """Leave out the messages of customers who have refused analytics.
+    def _refuse_unwilling(self, source, messages, verdicts, people):
+        """Leave out the messages of those who have refused analytics.
 
         Whoever has not answered is a matter of the page, which asks before it sends.
 
         :param dict messages: message id → ``Message``; the refused ones are taken out
+        :param dict people: as :meth:`_find_visitors` returns
         """
         if source.type == "odoo":
             # An order is a fact of the contract, with consent or without.
             return
-        names = {_visitor(message) for message in messages.values()}
-        self.env["omni.consent"].flush_model()
-        unwilling = set(
-            self.env.execute_query(
-                SQL(
-                    """
-                    WITH asked AS (
-                        SELECT kind, value, partner_id FROM omni_identity
-                        WHERE kind IN ('anonymous_id', 'user_id')
-                          AND value = ANY(%(values)s::varchar[])
-                          AND scope = ANY(%(scopes)s::varchar[])
-                    ), newest AS (
-                        -- the last word under each name of the person
-                        SELECT DISTINCT ON (
-                                   asked.kind, asked.value, answer.partner_id,
-                                   answer.identity_kind, answer.identity_value,
-                                   answer.channel
-                               )
-                               asked.kind, asked.value, answer.state
-                        FROM asked
-                        JOIN omni_consent AS answer
-                          ON answer.partner_id = asked.partner_id
-                          OR (answer.identity_kind = asked.kind
-                              AND answer.identity_value = asked.value)
-                        WHERE answer.purpose = 'analytics'
-                          AND (answer.channel IS NULL OR answer.channel = 'web')
-                          AND (answer.company_id IS NULL
-                               OR answer.company_id = %(company)s)
-                        ORDER BY asked.kind, asked.value, answer.partner_id,
-                                 answer.identity_kind, answer.identity_value,
-                                 answer.channel, answer.at DESC, answer.id DESC
-                    )
-                    SELECT DISTINCT kind, value FROM newest WHERE state <> 'granted'
-                    """,
-                    values=sorted({value for _kind, value in names}),
-                    scopes=source._identity_scopes(),
-                    company=source.company_id.id,
-                )
-            )
+        persons = {
+            message_id: self._get_persons(source, message, people.get(message_id))
+            for message_id, message in messages.items()
+        }
+        consents = self.env["omni.consent"].with_company(source.company_id)
+        refusing = consents._refusing(
+            set().union(*persons.values()), "analytics", "web"
         )
-        if not unwilling:
-            return
         refused = {
             message_id
-            for message_id, message in messages.items()
-            if _visitor(message) in unwilling
+            for message_id in persons
+            if not refusing.isdisjoint(persons[message_id])
         }
         for message_id in refused:
             del messages[message_id]
@@ -388,42 +397,39 @@ class BehaviorEvent(models.Model):
                 verdict.update(status="refused", error="no_consent")
 
     @api.model
+    def _get_persons(self, source, message, partner_id):
+        """Return whose consent a message needs, as ``omni.consent`` names persons.
+
+        Who logs in on a browser speaks for themselves, not for its owner; the browser
+        is asked when it is to become theirs.
+        """
+        names = {_visitor(message)}
+        persons = set()
+        if partner_id:
+            persons.add(self.env["res.partner"].browse(partner_id))
+            if message.anonymous_id:
+                names.add(("anonymous_id", message.anonymous_id))
+        return persons.union(
+            (*name, scope) for name in names for scope in source._identity_scopes()
+        )
+
+    @api.model
     def _claim_identities(self, source, claims):
         """Note identities of a source; one that is taken stays as it is.
-
-        All in one query, as a batch may bring thousands.
 
         :param source: ``behavior.source``, one record
         :param dict claims: ``{(kind, value): partner id}``
         """
-        if not claims:
-            return
-        keys = sorted(claims)
-        self.env.cr.execute(
-            SQL(
-                """
-                INSERT INTO omni_identity
-                    (kind, value, scope, partner_id, company_id, first_seen_at,
-                     last_seen_at)
-                SELECT kind, value, %(scope)s, partner_id, %(company)s, %(first)s,
-                       %(now)s
-                FROM unnest(%(kinds)s::varchar[], %(values)s::varchar[],
-                            %(partners)s::integer[])
-                    AS claim (kind, value, partner_id)
-                ON CONFLICT (kind, value, scope) DO NOTHING
-                """,
-                scope=source._identity_scopes()[0],
-                company=source.company_id.id,
-                # Odoo has always known its own customers: no news of their timeline.
-                first=None if source.type == "odoo" else fields.Datetime.now(),
-                now=fields.Datetime.now(),
-                kinds=[kind for kind, _value in keys],
-                values=[value for _kind, value in keys],
-                partners=[claims[key] for key in keys],
-            )
+        scope = source._identity_scopes()[0]
+        self.env["omni.identity"]._claim_many(
+            [
+                IdentityClaim(*key, scope, partner_id, company_id=source.company_id.id)
+                for key, partner_id in claims.items()
+            ],
+            # Odoo has always known its own customers: no news of their timeline.
+            first_seen=source.type != "odoo",
+            seen_again=False,
         )
-        self.env["omni.identity"].invalidate_model()
-        self.env["res.partner"].invalidate_model(["omni_identity_ids"])
 
     @api.model
     def _log_landing(self, source, received_at, verdicts):

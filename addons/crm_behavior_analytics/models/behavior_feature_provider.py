@@ -223,15 +223,19 @@ class BehaviorFeatureProvider(models.AbstractModel):
 
     @api.model
     def _query_deliveries(self, company, until):
+        # A delivery is promised for a day: it is late when that day is over.
         return SQL(
             """
-            SELECT customer.commercial_partner_id, delivery.date_deadline,
-                   delivery.date_done
+            SELECT customer.commercial_partner_id, promised.day_end, delivery.date_done
             FROM stock_picking AS delivery
+            CROSS JOIN LATERAL (
+                SELECT date_trunc('day', delivery.date_deadline) + interval '1 day'
+                       AS day_end
+            ) AS promised
             JOIN stock_picking_type AS kind ON kind.id = delivery.picking_type_id
             JOIN res_partner AS customer ON customer.id = delivery.partner_id
             WHERE kind.code = 'outgoing' AND delivery.state <> 'cancel'
-              AND delivery.company_id = %s AND delivery.date_deadline < %s
+              AND delivery.company_id = %s AND promised.day_end < %s
             """,
             company.id,
             until,

@@ -141,6 +141,7 @@ class BehaviorPrediction(models.Model):
         "Version in Use",
         readonly=True,
         copy=False,
+        tracking=True,
         index="btree_not_null",
         ondelete="set null",
     )
@@ -421,7 +422,6 @@ class BehaviorPrediction(models.Model):
             prediction.write({"version_id": version.id, "state": "active"})
         elif not prediction.version_id:
             prediction.state = "refused"
-        prediction.message_post(body=version._summary())
 
     @api.model
     def _collect_scores(self, job, folder):

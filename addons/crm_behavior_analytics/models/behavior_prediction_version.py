@@ -199,20 +199,3 @@ class BehaviorPredictionVersion(models.Model):
         self.ensure_one()
         # sudo: an attachment of a field has no rights of its own
         return base64.b64decode(self.sudo().with_context(bin_size=False).model)
-
-    def _summary(self):
-        """What came out of a training, for the chatter."""
-        self.ensure_one()
-        if self.state == "active":
-            return self.env._(
-                "Version %(number)s is in use: AUC %(auc)s against %(rule)s of the"
-                " simple rule.",
-                number=self.number,
-                auc=formatLang(self.env, self.auc, digits=3),
-                rule=formatLang(self.env, self.rule_auc, digits=3),
-            )
-        return self.env._(
-            "Version %(number)s was not put to use. %(reason)s",
-            number=self.number,
-            reason=self.findings_text or "",
-        )

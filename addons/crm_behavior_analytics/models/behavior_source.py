@@ -389,6 +389,19 @@ class BehaviorSource(models.Model):
         self.ensure_one()
         return [f"source:{self.id}", f"company:{self.company_id.id}", "company:0"]
 
+    @api.model
+    def _company_scopes(self, company):
+        """Scopes of the identities that may name a customer of a company.
+
+        :param company: ``res.company``
+        :return: list of str
+        """
+        sources = self.with_context(active_test=False).search(
+            [("company_id", "=", company.id)]
+        )
+        scopes = [f"source:{source.id}" for source in sources]
+        return [*scopes, f"company:{company.id}", "company:0"]
+
     # --- ODOO AS A SOURCE ---
 
     @api.model

@@ -15,12 +15,11 @@ class GovernanceErasure(models.AbstractModel):
             {value.lower() for kind, value in identities if kind == "email" and value}
             | ({partner.email_normalized} if partner.email_normalized else set())
         )
+        # What the person is known by in a source leads to the events of that source.
         names = sorted(
-            {
-                value
-                for kind, value in identities
-                if kind in ("anonymous_id", "user_id") and value
-            }
+            value
+            for kind, value in self._omni_named(partner, identities)
+            if kind in ("anonymous_id", "user_id")
         )
         # Events of nobody known, that name the person by an address or by an ID.
         events = self.env["behavior.event"]._erase(

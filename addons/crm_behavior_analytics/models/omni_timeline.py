@@ -55,9 +55,7 @@ class OmniTimeline(models.AbstractModel):
         )
         query.add_where(SQL("%s <> 'odoo'", SQL.identifier(source, "type")))
 
-        def column(name):
-            return SQL.identifier(events._table, name)
-
+        kind_of_event = SQL.identifier(events._table, "type")
         return self._fetch_events(
             kind,
             events,
@@ -65,18 +63,22 @@ class OmniTimeline(models.AbstractModel):
             [
                 (
                     "page_viewed",
-                    column("timestamp"),
-                    SQL("%s IN ('page', 'screen')", column("type")),
+                    readable(events, "timestamp"),
+                    SQL("%s IN ('page', 'screen')", kind_of_event),
                 ),
                 (
                     "action_tracked",
-                    column("timestamp"),
-                    SQL("%s = 'track'", column("type")),
+                    readable(events, "timestamp"),
+                    SQL("%s = 'track'", kind_of_event),
                 ),
             ],
             {
-                "page": SQL("coalesce(%s, %s)", column("page"), column("event")),
-                "event": column("event"),
+                "page": SQL(
+                    "coalesce(%s, %s)",
+                    readable(events, "page"),
+                    readable(events, "event"),
+                ),
+                "event": readable(events, "event"),
                 "source": readable(self.env["behavior.source"], "name", source),
             },
             before,

@@ -243,6 +243,51 @@ class TestEventStore(EventCase):
         )
         self.assertIn("no_consent", self.source.landing_ids.mapped("code"))
 
+    def test_a_no_before_being_known(self):
+        """Who said no as a visitor is not tracked, and not made known by it."""
+        consents = self.env["omni.consent"]
+        scope = f"source:{self.source.id}"
+        consents._record(("anonymous_id", "visitor-1", scope), "analytics", "denied")
+        identify = self._message("identify", traits={"email": self.partner.email})
+        self.assertEqual(
+            self._track(self._message("page"), identify, {**identify, "userId": "w"}),
+            ["refused"] * 3,
+        )
+        self.assertFalse(
+            self.env["omni.identity"].search([("value", "in", ("visitor-1", "w"))])
+        )
+        # the same name elsewhere is somebody else
+        other = self.source.copy({"code": "elsewhere"})
+        self.assertEqual(self._track(self._message("page"), source=other), ["accepted"])
+        # nor is a customer who has said no linked to one more browser
+        consents._record(self.partner, "analytics", "denied")
+        self.assertEqual(
+            self._track({**identify, "anonymousId": "visitor-2"}), ["refused"]
+        )
+        self.assertFalse(
+            self.env["omni.identity"].search([("value", "=", "visitor-2")])
+        )
+
+    def test_a_newer_yes_for_the_web(self):
+        """It counts before the older no to everything, as everywhere."""
+        self._track(self._message("identify", traits={"email": self.partner.email}))
+        now = fields.Datetime.now()
+        for minutes, state, channel, status in (
+            (3, "denied", None, "refused"),
+            (2, "granted", "web", "accepted"),
+            (1, "denied", "email", "accepted"),
+            (0, "denied", None, "refused"),
+        ):
+            self.env["omni.consent"]._record(
+                self.partner,
+                "analytics",
+                state,
+                channel,
+                at=now - timedelta(minutes=minutes),
+            )
+            with self.subTest(state=state, channel=channel):
+                self.assertEqual(self._track(self._message("page")), [status])
+
     def test_timeline(self):
         """What the customer did stands on the timeline, newest first, once."""
         odoo = self.env["behavior.source"]._odoo_source(self.env.company)
@@ -270,6 +315,45 @@ class TestEventStore(EventCase):
             for entry in chinese.customer_360(sections=["timeline"])["timeline"]
         ]
         self.assertIn("在 Shop 上浏览了 /shop", texts)
+
+    def test_timeline_under_a_field_policy(self):
+        user = new_test_user(
+            self.env, "event_bound", "crm_behavior_analytics.group_behavior_user"
+        )
+        group = self.env["res.groups"].create(
+            {"name": "Bound", "user_ids": [(4, user.id)]}
+        )
+        self._track(
+            self._message("identify", traits={"email": self.partner.email}),
+            self._message("page", properties={"path": "/secret"}),
+            self._message(event="Secret Seen"),
+        )
+
+        def texts():
+            found = self.partner.with_user(user).customer_360(["timeline"])
+            return " ".join(str(entry) for entry in found["timeline"])
+
+        self.assertIn("/secret", texts())
+        self.assertIn("Secret Seen", texts())
+        names = self.env["ir.model.fields"].search(
+            [("model", "=", "behavior.event"), ("name", "=", "page")]
+        )
+        for access in ("masked", "hidden"):
+            policy = self.env["governance.field.policy"].create(
+                {
+                    "name": "Test",
+                    "model_id": self.env["ir.model"]._get_id("behavior.event"),
+                    "field_ids": [(6, 0, names.ids)],
+                    "group_ids": [(6, 0, group.ids)],
+                    "access": access,
+                    "mask": "constant" if access == "masked" else False,
+                    "active": True,
+                }
+            )
+            with self.subTest(access=access):
+                self.assertNotIn("/secret", texts())
+                self.assertIn("Secret Seen", texts())
+            policy.unlink()
 
     # --- RIGHTS ---
 
@@ -360,6 +444,16 @@ class TestEventStore(EventCase):
             [self.source.id],
         )
         self.assertEqual(self.env.cr.fetchall(), [("other",)])
+
+    def test_erasure_leaves_others_of_the_same_name(self):
+        other = self.source.copy({"code": "elsewhere"})
+        identities = self.env["omni.identity"]
+        identities._claim(self.partner, "user_id", "42", f"source:{self.source.id}")
+        for source in (self.source, other):
+            self._track(self._message("page", userId="42"), source=source)
+        self.env["governance.erasure"]._erase_person(self.partner, [("user_id", "42")])
+        left = self.Event.search([("user_id", "=", "42")])
+        self.assertEqual(left.source_id, other)
 
     def test_metrics(self):
         self._track(self._message(messageId="m1"), {"type": "x"})

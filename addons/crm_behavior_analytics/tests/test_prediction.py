@@ -148,7 +148,11 @@ class TestTrainAndScore(PredictionCase):
         self.assertGreater(version.auc, version.rule_auc)
         self.assertGreater(version.auc, 0.75)
         self.assertLessEqual(version.auc_low, version.auc)
-        self.assertIn("AUC", "".join(prediction.message_ids.mapped("body")))
+        # The chatter tells of values, not in the words of who ran the job.
+        self.env.flush_all()
+        self.cr.precommit.run()
+        tracked = prediction.message_ids.tracking_value_ids
+        self.assertIn("version_id", tracked.field_id.mapped("name"))
         self.assertTrue(version.importance_html)
 
         prediction.action_score()

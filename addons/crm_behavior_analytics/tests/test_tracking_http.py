@@ -55,7 +55,41 @@ class TestTrackingHttp(HttpCase):
                         response.headers["Access-Control-Allow-Origin"], ORIGIN
                     )
                     self.assertEqual(self._events()[0].type, kind)
-        self.assertEqual(self._events().partner_id, self.partner)
+
+    def test_a_page_makes_nobody_a_customer(self):
+        """Who knows the address of a customer, or their user ID, is not the customer;
+        the company's own server is believed."""
+        server = self.env["behavior.source"].create(
+            {"name": "Back end", "code": "back-end-http", "type": "server"}
+        )
+        server_key = server.issue_key()
+        identities = self.env["omni.identity"]
+        identities._claim(self.partner, "user_id", "wang", f"source:{self.source.id}")
+        address = {"traits": {"email": "wang@http.example"}}
+        for name, document in (("thief-1", address), ("thief-2", {"userId": "wang"})):
+            for path in ("/v1/identify", "/v1/batch"):
+                document = {"type": "identify", "anonymousId": name, **document}
+                if path == "/v1/batch":
+                    document = {"batch": [document]}
+                response = self._post(path, document, "basic")
+                [verdict] = response.json()["verdicts"]
+                self.assertEqual(verdict["status"], "accepted")
+            self.assertFalse(identities.search([("value", "=", name)]))
+        # kept as it was told
+        told = self._events().filtered(lambda event: event.anonymous_id == "thief-1")
+        self.assertEqual(told[0].properties, {"email": "wang@http.example"})
+        self.assertFalse(told.partner_id)
+        response = self._post(
+            "/v1/identify",
+            {"anonymousId": "known", **address},
+            None,
+            {"Authorization": f"Bearer {server_key}"},
+        )
+        self.assertEqual(response.status_code, 200, response.text)
+        self.assertEqual(
+            identities._resolve("anonymous_id", "known", f"source:{server.id}"),
+            self.partner,
+        )
 
     def test_batch(self):
         """The good ones of a batch land, and a replayed batch lands once."""

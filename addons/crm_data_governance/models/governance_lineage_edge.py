@@ -1,10 +1,12 @@
 import logging
 
 from odoo import api, fields, models
+from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
 from ..tools.lineage import merge_edges
 
+MANAGER = "crm_data_governance.group_governance_manager"
 # Moment of the last refresh, in UTC.
 REFRESHED_AT = "crm_data_governance.lineage_refreshed_at"
 
@@ -120,8 +122,18 @@ class GovernanceLineageEdge(models.Model):
 
     @api.model
     def action_refresh(self):
-        """Refresh the lineage from the screen."""
+        """Refresh the lineage from the screen; each time costs a walk of all addons.
+
+        :raise AccessError: who only reads the lineage does not refresh it
+        """
         self.check_access("read")
+        if not self.env.user.has_group(MANAGER):
+            raise AccessError(
+                self.env._(
+                    "The lineage is refreshed by administrators of data governance and"
+                    " once a night."
+                )
+            )
         added, removed = self._refresh_lineage()
         return {
             "type": "ir.actions.client",

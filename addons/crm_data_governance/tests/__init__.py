@@ -5,6 +5,7 @@ from . import test_inflate
 from . import test_keys
 from . import test_lineage
 from . import test_masks
+from . import test_messages
 from . import test_metrics
 from . import test_policies
 from . import test_privacy_request

@@ -271,6 +271,28 @@ class TestFieldPolicy(TransactionCase):
         # Nothing was activated by looking.
         self.assertEqual(self._read(), PHONE)
 
+    def test_simulation_shows_nobody_more_than_reading(self):
+        """A manager who is bound does not look through the eyes of who is not."""
+        free = new_test_user(self.env, "policy_free", "base.group_user")
+        self._policy(group_ids=[(6, 0, (self.group | self._own_group()).ids)])
+        self.assertEqual(self._read(self.manager), MASK)
+        planned = self._policy(active=False, access="hidden", mask=False)
+        simulation = (
+            self.env["governance.field.simulation"]
+            .with_user(self.manager)
+            .create({"policy_id": planned.id, "record_id": self.partner.id})
+        )
+        for user in (free, self.user, self.manager):
+            simulation.user_id = user
+            with self.subTest(user=user.login):
+                self.assertNotIn(PHONE, simulation.values_html)
+                self.assertIn(MASK, simulation.values_html)
+
+    def _own_group(self):
+        return self.env["res.groups"].create(
+            {"name": "Bound managers", "user_ids": [(4, self.manager.id)]}
+        )
+
     def test_demo_is_not_active(self):
         demo = self.env.ref(
             "crm_data_governance.governance_field_policy_phone_demo", False

@@ -181,12 +181,17 @@ class TestLineage(TransactionCase):
         reader = new_test_user(
             self.env, "lineage_reader", "crm_data_governance.group_governance_reader"
         )
+        manager = new_test_user(
+            self.env, "lineage_manager", "crm_data_governance.group_governance_manager"
+        )
         edges = self.env["governance.lineage.edge"]
-        action = edges.with_user(reader).action_refresh()
+        action = edges.with_user(manager).action_refresh()
         self.assertEqual(action["params"]["type"], "success")
+        self.assertTrue(edges.with_user(reader).search([], limit=1))
         user = new_test_user(self.env, "lineage_user", "base.group_user")
-        with self.assertRaises(AccessError):
-            edges.with_user(user).action_refresh()
+        for other in (reader, user):
+            with self.subTest(user=other.login), self.assertRaises(AccessError):
+                edges.with_user(other).action_refresh()
 
     # --- SCREEN ---
 

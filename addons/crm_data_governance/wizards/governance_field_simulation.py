@@ -1,5 +1,6 @@
 from odoo import SUPERUSER_ID, api, fields, models
 
+from ..field_rules import rules_of
 from ..tools.policies import Rule, binds, resolve
 
 # People shown by name; the numbers count all.
@@ -160,9 +161,14 @@ class GovernanceFieldSimulation(models.TransientModel):
         return policy.field_ids | covered
 
     def _shown(self, field, rules, record):
-        """What the person would see of the field, as text."""
-        rule = rules.get(field.name)
+        """What the person would see of the field, as text.
+
+        Who looks never sees more than by reading the record: what is closed to both is
+        shown as the looker sees it, what is closed to the looker alone too.
+        """
         value = record[field.name]
+        own = rules_of(self.env).get(self.model, {}).get(field.name)
+        rule = own if own and own.closed else rules.get(field.name)
         if rule and rule.closed:
             value = record._mask_field(field.name, rule, value)
         else:

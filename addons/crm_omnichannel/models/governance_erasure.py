@@ -25,7 +25,7 @@ class GovernanceErasure(models.AbstractModel):
         ]
         records = self._omni_records_of(partner, wanted)
         self._omni_erase_records(records)
-        consents = self._omni_consents_of(partner, wanted)
+        consents = self._omni_consents_of(partner, identities)
         consent_count = len(consents)
         consents.unlink()
         members = self.env["omni.segment.member"].search(
@@ -54,14 +54,66 @@ class GovernanceErasure(models.AbstractModel):
         ]
 
     @api.model
-    def _omni_consents_of(self, partner, wanted):
-        """Return the answers of a person, those too that they gave unknown."""
-        domain = Domain("partner_id", "=", partner.id)
-        for kind, value in wanted:
-            domain |= Domain("identity_kind", "=", kind) & Domain(
+    def _omni_consents_of(self, partner, identities):
+        """Return the answers of a person, those too that they gave unknown.
+
+        What the same value names elsewhere is another customer's and stays.
+        """
+        own = {
+            (identity.kind, identity.value, identity.scope)
+            for identity in partner.omni_identity_ids
+        }
+        named = self._omni_named(partner, identities)
+        candidates = Domain("partner_id", "=", partner.id)
+        for kind, value in {key[:2] for key in own} | named:
+            candidates |= Domain("identity_kind", "=", kind) & Domain(
                 "identity_value", "=", value
             )
-        return self.env["omni.consent"].search(domain)
+        consents = self.env["omni.consent"].search(candidates)
+        values = consents.filtered("identity_value").mapped("identity_value")
+        others = {
+            (identity.kind, identity.value, identity.scope)
+            for identity in self.env["omni.identity"].search(
+                [("value", "in", values), ("partner_id", "!=", partner.id)]
+            )
+        }
+
+        def is_theirs(consent):
+            key = (
+                consent.identity_kind,
+                consent.identity_value,
+                consent.identity_scope,
+            )
+            return (
+                consent.partner_id == partner
+                or key in own
+                or (not consent.partner_id and key[:2] in named and key not in others)
+            )
+
+        return consents.filtered(is_theirs)
+
+    @api.model
+    def _omni_named(self, partner, identities):
+        """Return the identifiers that only the request names, wherever they are used.
+
+        An ID under which the person is known names them there alone; an address or a
+        telephone number is theirs everywhere.
+
+        :param identities: ``(kind, value)``, as the request tells them
+        :return: set of ``(kind, value)``
+        """
+        known = {
+            (identity.kind, identity.value)
+            for identity in partner.omni_identity_ids
+            if identity.kind not in ("email", "phone")
+        }
+        addresses = {
+            (identity.kind, identity.value)
+            for identity in partner.omni_identity_ids
+            if identity.kind in ("email", "phone")
+        }
+        given = {(kind, value) for kind, value in identities if value}
+        return (given | addresses) - known
 
     @api.model
     def _omni_records_of(self, partner, wanted):

@@ -2,7 +2,9 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
 
-from ..tools.consent import allowed, current
+from ..tools.consent import allowed, current, refused
+
+IDENTITY_FIELDS = ("identity_kind", "identity_value", "identity_scope")
 
 
 class OmniConsent(models.Model):
@@ -25,6 +27,11 @@ class OmniConsent(models.Model):
         help="Of a visitor who is not known as a customer yet: what they are known by.",
     )
     identity_value = fields.Char("Identifier")
+    identity_scope = fields.Char(
+        "Scope",
+        help="Where the identifier names one person: one channel or source for its own"
+        " IDs, one company for telephones and e-mails.",
+    )
     company_id = fields.Many2one(
         "res.company",
         index="btree_not_null",
@@ -84,7 +91,8 @@ class OmniConsent(models.Model):
     )
     _check_person = models.Constraint(
         "CHECK(partner_id IS NOT NULL OR"
-        " (identity_kind IS NOT NULL AND identity_value IS NOT NULL))",
+        " (identity_kind IS NOT NULL AND identity_value IS NOT NULL"
+        " AND identity_scope IS NOT NULL))",
         "A consent needs the person who gave it.",
     )
 
@@ -137,13 +145,38 @@ class OmniConsent(models.Model):
         No answer is no consent. What was said under any identifier of the same customer
         counts, and the stricter answer wins.
 
-        :param person: ``res.partner``, one record, or ``(kind, value)`` of an identity
+        :param person: ``res.partner``, one record, or ``(kind, value, scope)`` of an
+            identity
         :param str purpose: one of the purposes of this model
         :param channel: one of the channels of this model; None: every channel
         :return: bool
         """
         self.check_access("read")
-        return allowed(self._get_answers(person), purpose, channel or None)
+        [answers] = self._get_answers([person])
+        return allowed(answers, purpose, channel or None)
+
+    @api.model
+    def _refusing(self, persons, purpose, channel=None):
+        """Return those who have said no; who has not answered is not among them.
+
+        One query for any number of persons.
+
+        :param persons: iterable of persons as for ``check``, partners and identities
+            mixed
+        :param purpose: as for ``check``
+        :param channel: as for ``check``
+        :return: set of the same persons
+        """
+        persons = list(persons)
+        if not persons:
+            return set()
+        return {
+            person
+            for person, answers in zip(
+                persons, self._get_answers(persons, purpose), strict=True
+            )
+            if refused(answers, purpose, channel or None)
+        }
 
     @api.model
     def _current(self, person):
@@ -151,71 +184,122 @@ class OmniConsent(models.Model):
 
         :return: list of answers, as ``tools/consent.py`` tells
         """
-        return current(self._get_answers(person))
+        [answers] = self._get_answers([person])
+        return current(answers)
 
     @api.model
-    def _get_answers(self, person):
-        """Return all answers of a person to the current company, in one query."""
+    def _get_answers(self, persons, purpose=None):
+        """Return all answers of persons to the current company, in one query.
+
+        Within a company an identifier of no company names the same person.
+
+        :param list persons: as for ``check``
+        :param purpose: only the answers about this one; None: all
+        :return: list of lists of answers, in the order of the persons
+        """
         # all answers, whatever the rules show: a no that the reader may not see counts
         self.flush_model()
-        self.env["omni.identity"].flush_model(["kind", "value", "partner_id"])
+        self.env["omni.identity"].flush_model(["kind", "value", "scope", "partner_id"])
         rows = self.env.execute_query_dict(
             SQL(
                 """
-                WITH person AS (%(person)s),
-                known AS (
-                    SELECT kind, value FROM omni_identity
-                    WHERE partner_id IN (SELECT id FROM person)
+                WITH asked AS (
+                    SELECT position, partner_id, kind, value, %(asked_scope)s AS place
+                    FROM unnest(%(partners)s::integer[], %(kinds)s::varchar[],
+                                %(values)s::varchar[], %(scopes)s::varchar[])
+                        WITH ORDINALITY
+                        AS asked (partner_id, kind, value, scope, position)
+                ),
+                -- whoever is known by an identifier has spoken too
+                person AS (
+                    SELECT position, partner_id FROM asked
+                    WHERE partner_id IS NOT NULL
                     UNION
-                    SELECT %(kind)s, %(value)s
+                    SELECT asked.position, identity.partner_id
+                    FROM asked
+                    JOIN omni_identity AS identity
+                      ON identity.kind = asked.kind AND identity.value = asked.value
+                     AND %(identity_scope)s = asked.place
+                ),
+                known AS (
+                    SELECT person.position, identity.kind, identity.value,
+                           %(identity_scope)s AS place
+                    FROM person
+                    JOIN omni_identity AS identity
+                      ON identity.partner_id = person.partner_id
+                    UNION
+                    SELECT position, kind, value, place FROM asked
+                    WHERE kind IS NOT NULL
+                ),
+                found AS (
+                    SELECT person.position, consent.id
+                    FROM person
+                    JOIN omni_consent AS consent
+                      ON consent.partner_id = person.partner_id
+                    UNION
+                    SELECT known.position, consent.id
+                    FROM known
+                    JOIN omni_consent AS consent
+                      ON consent.identity_kind = known.kind
+                     AND consent.identity_value = known.value
+                     AND %(consent_scope)s = known.place
                 )
-                SELECT id, purpose, channel, state, text_version, source, at,
-                       partner_id, identity_kind, identity_value
-                FROM omni_consent
-                WHERE (partner_id IN (SELECT id FROM person)
-                       OR (identity_kind, identity_value) IN (
-                           SELECT kind, value FROM known
-                       ))
-                  AND (company_id = %(company)s OR company_id IS NULL)
+                SELECT found.position, consent.id, purpose, channel, state,
+                       text_version, source, at, partner_id, identity_kind,
+                       identity_value, identity_scope
+                FROM found
+                JOIN omni_consent AS consent ON consent.id = found.id
+                WHERE (company_id = %(company)s OR company_id IS NULL)
+                  AND (%(purpose)s::varchar IS NULL OR purpose = %(purpose)s)
                 """,
+                asked_scope=self._place_sql(SQL("asked.scope")),
+                identity_scope=self._place_sql(SQL("identity.scope")),
+                consent_scope=self._place_sql(SQL("consent.identity_scope")),
                 company=self.env.company.id,
-                **self._get_person(person),
+                purpose=purpose,
+                **self._prepare_persons(persons),
             )
         )
-        return [
-            {
-                "subject": (
-                    row.pop("partner_id"),
-                    row.pop("identity_kind"),
-                    row.pop("identity_value"),
-                ),
-                **row,
-            }
-            for row in rows
-        ]
+        found = [[] for _person in persons]
+        for row in rows:
+            found[row.pop("position") - 1].append(
+                {
+                    "subject": (
+                        row.pop("partner_id"),
+                        row.pop("identity_kind"),
+                        row.pop("identity_value"),
+                        row.pop("identity_scope"),
+                    ),
+                    **row,
+                }
+            )
+        return found
 
     @api.model
-    def _get_person(self, person):
-        """Return the customer as a query, and what else they are known by."""
-        if isinstance(person, models.BaseModel):
-            person.ensure_one()
-            return {
-                "person": SQL("SELECT %s::integer AS id", person.id),
-                "kind": SQL("NULL::text"),
-                "value": SQL("NULL::text"),
-            }
-        kind, value = person
-        # whoever is known by it has spoken too
-        known = SQL(
-            "SELECT partner_id AS id FROM omni_identity WHERE kind = %s AND value = %s",
-            kind,
-            value,
+    def _place_sql(self, scope):
+        """Return a scope as SQL; the company's own and that of no company are one."""
+        return SQL(
+            "CASE WHEN %(scope)s IN ('company:0', %(own)s) THEN 'company'"
+            " ELSE %(scope)s END",
+            scope=scope,
+            own=f"company:{self.env.company.id}",
         )
-        return {
-            "person": known,
-            "kind": SQL("%s::text", kind),
-            "value": SQL("%s::text", value),
-        }
+
+    @api.model
+    def _prepare_persons(self, persons):
+        """Return the persons as columns."""
+        rows = []
+        for person in persons:
+            if isinstance(person, models.BaseModel):
+                person.ensure_one()
+                rows.append((person.id, None, None, None))
+            else:
+                kind, value, scope = person
+                rows.append((None, kind, value, scope))
+        columns = map(list, zip(*rows, strict=True))
+        return dict(
+            zip(("partners", "kinds", "values", "scopes"), columns, strict=True)
+        )
 
     # --- TELL ---
 
@@ -230,7 +314,7 @@ class OmniConsent(models.Model):
         subject = (
             {"partner_id": person.id}
             if isinstance(person, models.BaseModel)
-            else dict(zip(("identity_kind", "identity_value"), person, strict=True))
+            else dict(zip(IDENTITY_FIELDS, person, strict=True))
         )
         return self.create(
             {

@@ -1,7 +1,8 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..tools.linking import KIND_ORDER
+from ..columns import shown
+from ..tools.linking import KIND_ORDER, IdentityClaim
 
 MAX_VALUE = 256
 
@@ -55,6 +56,18 @@ class OmniIdentity(models.Model):
             (kind, labels[kind]) for kind in (*KIND_ORDER, "anonymous_id", "device")
         ]
 
+    # --- SHOW ---
+
+    @api.model
+    def _shown_value(self, kind, value):
+        """Return an identifier as the reader sees it.
+
+        A telephone or an e-mail is shown as that of the customer is.
+        """
+        if kind in ("phone", "email"):
+            value = shown(self.env["res.partner"], kind, value)
+        return value or None
+
     # --- CLAIM AND RESOLVE ---
 
     @api.model
@@ -77,44 +90,92 @@ class OmniIdentity(models.Model):
         partner.ensure_one()
         value = self._check_identifier(kind, value, scope)
         company = (channel and channel.company_id) or partner.company_id
+        return self._claim_many(
+            [
+                IdentityClaim(
+                    kind,
+                    value,
+                    scope,
+                    partner.id,
+                    channel_id=(channel and channel.id) or None,
+                    company_id=company.id or None,
+                )
+            ]
+        )
+
+    @api.model
+    def _claim_many(self, claims, first_seen=True, seen_again=True):
+        """Attach identifiers to customers, in one statement; who has one keeps it.
+
+        In the order of the identifiers, so that two who claim the same wait for each
+        other instead of locking each other out.
+
+        :param claims: iterable of ``IdentityClaim`` (``tools/linking.py``), values
+            checked by the caller; the first of several for one identifier counts
+        :param bool first_seen: whether a new one is news, told on the timeline
+        :param bool seen_again: whether one that there is notes when, and by which
+            record and channel, it was seen again; else it stays untouched
+        :return: ``omni.identity``: the new ones, and those seen again
+        """
+        unique = {}
+        for claim in claims:
+            unique.setdefault(claim[:3], claim)
+        if not unique:
+            return self.browse()
+        columns = zip(*(unique[key] for key in sorted(unique)), strict=True)
+        again = SQL(
+            """
+            UPDATE SET
+                last_seen_at = greatest(identity.last_seen_at, excluded.last_seen_at),
+                record_id = coalesce(excluded.record_id, identity.record_id),
+                channel_id = coalesce(excluded.channel_id, identity.channel_id)
+            """
+        )
+        now = fields.Datetime.now()
         self.flush_model()
-        [[identity_id]] = self.env.execute_query(
+        # a conflict of two who claim is daily bread, no error to log
+        self.env.cr.execute(
             SQL(
                 """
                 INSERT INTO omni_identity AS identity
-                    (kind, value, scope, partner_id, channel_id, company_id,
+                    (kind, value, scope, partner_id, channel_id, record_id, company_id,
                      first_seen_at, last_seen_at)
-                VALUES (%(kind)s, %(value)s, %(scope)s, %(partner)s, %(channel)s,
-                        %(company)s, %(now)s, %(now)s)
-                ON CONFLICT (kind, value, scope) DO UPDATE
-                SET last_seen_at = greatest(identity.last_seen_at,
-                                            excluded.last_seen_at)
+                SELECT found.*, %s::timestamp, %s::timestamp FROM unnest(
+                    %s::varchar[], %s::varchar[], %s::varchar[], %s::integer[],
+                    %s::integer[], %s::integer[], %s::integer[]
+                ) AS found
+                ON CONFLICT (kind, value, scope) DO %s
                 RETURNING id
                 """,
-                kind=kind,
-                value=value,
-                scope=scope,
-                partner=partner.id,
-                channel=(channel and channel.id) or None,
-                company=company.id or None,
-                now=fields.Datetime.now(),
-            )
+                now if first_seen else None,
+                now,
+                *(list(column) for column in columns),
+                again if seen_again else SQL("NOTHING"),
+            ),
+            log_exceptions=False,
         )
-        identity = self.browse(identity_id)
-        identity.invalidate_recordset()
-        partner.invalidate_recordset(["omni_identity_ids"])
-        return identity
+        identities = self.browse(
+            identity_id for [identity_id] in self.env.cr.fetchall()
+        )
+        self.invalidate_model(flush=False)
+        self.env["res.partner"].invalidate_model(["omni_identity_ids"], flush=False)
+        return identities
 
     @api.model
-    def _resolve(self, kind, value, scope):
+    def _resolve(self, kind, value, scopes):
         """Return the customer who is known by an identifier, or none.
 
+        :param scopes: one scope, or several that must not name different customers
         :return: ``res.partner``
         """
-        identity = self.search(
-            [("kind", "=", kind), ("value", "=", value), ("scope", "=", scope)]
-        )
-        return identity.partner_id
+        scopes = [scopes] if isinstance(scopes, str) else list(scopes)
+        partners = self.env["res.partner"]
+        if not value:
+            return partners
+        found = self.search(
+            [("kind", "=", kind), ("value", "=", value), ("scope", "in", scopes)]
+        ).partner_id
+        return found if len(found) == 1 else partners
 
     @api.model
     def _check_identifier(self, kind, value, scope):

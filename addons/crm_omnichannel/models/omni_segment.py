@@ -14,6 +14,14 @@ from odoo.addons.crm_data_governance.db import CONCURRENCY_ERRORS
 from ..tools.domains import BadDomain, parse_domain
 
 _logger = logging.getLogger(__name__)
+# what a condition raises whose field is gone or whose value is of another kind
+BROKEN = (
+    ValueError,
+    TypeError,
+    KeyError,
+    psycopg2.DataError,
+    psycopg2.ProgrammingError,
+)
 _CODE = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -280,24 +288,28 @@ class OmniSegment(models.Model):
         return self._get_partners().sudo()._search(domain)
 
     def _refresh(self, partners=None):
-        """Bring the members up to date, by at most three statements a segment.
+        """Bring the members of these up to date, by at most three statements a segment.
 
-        :param self: the segments; the empty recordset means all
         :param partners: ``res.partner``, only these; None: everybody
         :return: ``{segment: Change}``
         """
-        segments = self or self.search([("active", "in", (True, False))])
         now = fields.Datetime.now()
         if partners is None:
             # sudo: a stamp of the system; two refreshes of a segment meet here
-            segments.sudo().write({"refreshed_at": now, "problem": False})
-            segments.flush_recordset(["refreshed_at", "problem"])
+            self.sudo().write({"refreshed_at": now, "problem": False})
+            self.flush_recordset(["refreshed_at", "problem"])
         changes = {}
-        for segment in segments:
+        for segment in self:
             changes[segment] = segment._get_change(partners)
             segment._apply_change(changes[segment], now)
         self._invalidate_members()
         return changes
+
+    @api.model
+    def _refresh_all(self, partners=None):
+        """Bring the members of all segments up to date; as :meth:`_refresh`."""
+        segments = self.search([("active", "in", (True, False))])
+        return segments._refresh(partners)
 
     def _get_change(self, partners):
         """Return who came and who went since the last refresh."""
@@ -360,7 +372,8 @@ class OmniSegment(models.Model):
     def _segments_of(self, partner):
         """Return the segments of one customer as they are now, in one query.
 
-        Nothing is written: it may be asked while a page is read.
+        Nothing is written: it may be asked while a page is read. A condition that
+        cannot be worked out costs its own segment only.
 
         :param self: the segments to ask about; the empty recordset means those of the
             current company and of none
@@ -369,22 +382,34 @@ class OmniSegment(models.Model):
         segments = self or self.search(
             [("company_id", "in", (self.env.company.id, False))]
         )
-        # a condition that cannot be worked out must not stop a page
+        # known not to work; what breaks from now on costs a query a segment
         segments = segments.filtered(lambda segment: not segment.problem)
         if not partner or not segments:
             return self.browse()
         partner.ensure_one()
-        found = self.env.execute_query(
-            SQL(" UNION ALL ").join(
-                SQL(
-                    "SELECT %s::integer FROM (%s) AS found",
-                    segment.id,
-                    segment._get_query(partner).select(),
+        return self.browse(segments._find_of(partner))
+
+    def _find_of(self, partner):
+        """Return the ids of those of these segments in which a customer is."""
+        try:
+            # in a savepoint: PostgreSQL may refuse a value of the wrong kind
+            with self.env.cr.savepoint(flush=False):
+                found = self.env.execute_query(
+                    SQL(" UNION ALL ").join(
+                        SQL(
+                            "SELECT %s::integer FROM (%s) AS found",
+                            segment.id,
+                            segment._get_query(partner).select(),
+                        )
+                        for segment in self
+                    )
                 )
-                for segment in segments
-            )
-        )
-        return self.browse(segment_id for [segment_id] in found)
+            return [segment_id for [segment_id] in found]
+        except BROKEN:
+            if len(self) == 1:
+                _logger.warning("Segment %s cannot be asked", self.code, exc_info=True)
+                return []
+        return [found for segment in self for found in segment._find_of(partner)]
 
     @api.model
     def _cron_refresh(self):

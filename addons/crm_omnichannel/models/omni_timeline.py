@@ -5,7 +5,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL, LazyTranslate, format_amount
 from odoo.tools.mail import html_to_inner_content
 
-from ..columns import readable
+from ..columns import asked, readable, shown
 from ..tools.timeline import (
     TimelineSource,
     bound,
@@ -162,24 +162,26 @@ class OmniTimeline(models.AbstractModel):
     @api.model
     def _render_params(self, params):
         """Return the params as the reader writes them."""
-        shown = {name: "" if value is None else value for name, value in params.items()}
+        texts = {name: "" if value is None else value for name, value in params.items()}
         if "amount" in params:
             currency = self.env["res.currency"].browse(
                 params["currency_id"] or self.env.company.currency_id.id
             )
-            shown["amount"] = (
+            texts["amount"] = (
                 format_amount(self.env, params["amount"], currency)
                 if params["amount"] is not None
                 else "–"
             )
+        if "author" in params:
+            texts["author"] = params["author"] or "–"
         if "preview" in params:
-            shown["preview"] = params["preview"] or "…"
+            texts["preview"] = params["preview"] or "…"
         if "identity_kind" in params:
             kinds = self.env["omni.identity"]._fields["kind"]
             labels = dict(kinds._description_selection(self.env))
             kind = params["identity_kind"]
-            shown["identity_kind"] = labels.get(kind, kind)
-        return shown
+            texts["identity_kind"] = labels.get(kind, kind)
+        return texts
 
     # --- ONE QUERY A SOURCE ---
 
@@ -248,7 +250,7 @@ class OmniTimeline(models.AbstractModel):
     @api.model
     def _fetch_record(self, kind, partners, before, limit):
         records = self.env["omni.record"]
-        query = records._search([("partner_id", "in", partners.ids)])
+        query = asked(records, Domain("partner_id", "in", partners.ids))
         channel = query.left_join(
             records._table, "channel_id", "omni_channel", "id", "channel"
         )
@@ -266,7 +268,7 @@ class OmniTimeline(models.AbstractModel):
     def _fetch_lead(self, kind, partners, before, limit):
         # a lost opportunity is archived
         leads = self.env["crm.lead"].with_context(active_test=False)
-        query = leads._search([("partner_id", "in", partners.ids)])
+        query = asked(leads, Domain("partner_id", "in", partners.ids))
         column = SQL.identifier
         table = leads._table
         return self._fetch_events(
@@ -286,13 +288,13 @@ class OmniTimeline(models.AbstractModel):
                 ),
                 (
                     "opportunity_won",
-                    column(table, "date_closed"),
-                    SQL("%s = 'won'", leads._field_to_sql(table, "won_status")),
+                    readable(leads, "date_closed"),
+                    SQL("%s = 'won'", readable(leads, "won_status")),
                 ),
                 (
                     "opportunity_lost",
-                    column(table, "date_closed"),
-                    SQL("%s = 'lost'", leads._field_to_sql(table, "won_status")),
+                    readable(leads, "date_closed"),
+                    SQL("%s = 'lost'", readable(leads, "won_status")),
                 ),
             ],
             {
@@ -311,7 +313,7 @@ class OmniTimeline(models.AbstractModel):
     @api.model
     def _fetch_order(self, kind, partners, before, limit):
         orders = self.env["sale.order"]
-        query = orders._search([("partner_id", "in", partners.ids)])
+        query = asked(orders, Domain("partner_id", "in", partners.ids))
         return self._fetch_events(
             kind,
             orders,
@@ -321,7 +323,7 @@ class OmniTimeline(models.AbstractModel):
                 (
                     "order_confirmed",
                     readable(orders, "date_order"),
-                    SQL("%s = 'sale'", orders._field_to_sql("sale_order", "state")),
+                    SQL("%s = 'sale'", readable(orders, "state")),
                 ),
             ],
             {
@@ -336,13 +338,14 @@ class OmniTimeline(models.AbstractModel):
     @api.model
     def _fetch_delivery(self, kind, partners, before, limit):
         pickings = self.env["stock.picking"]
-        query = pickings._search(
+        query = asked(
+            pickings,
             Domain("state", "=", "done")
             & (
                 Domain("partner_id", "in", partners.ids)
                 | Domain("sale_id.partner_id", "in", partners.ids)
             )
-            & Domain("picking_type_id.code", "in", ("outgoing", "incoming"))
+            & Domain("picking_type_id.code", "in", ("outgoing", "incoming")),
         )
         kind_of_move = SQL(
             "(SELECT code FROM stock_picking_type"
@@ -362,7 +365,7 @@ class OmniTimeline(models.AbstractModel):
                     SQL(
                         "(%s = 'incoming' AND %s IS NOT NULL)",
                         kind_of_move,
-                        pickings._field_to_sql("stock_picking", "sale_id"),
+                        readable(pickings, "sale_id"),
                     ),
                 ),
             ],
@@ -374,12 +377,11 @@ class OmniTimeline(models.AbstractModel):
     @api.model
     def _fetch_invoice(self, kind, partners, before, limit):
         moves = self.env["account.move"]
-        query = moves._search(
-            [
-                ("partner_id", "in", partners.ids),
-                ("move_type", "in", ("out_invoice", "out_refund")),
-                ("state", "=", "posted"),
-            ]
+        query = asked(
+            moves,
+            Domain("partner_id", "in", partners.ids)
+            & Domain("move_type", "in", ("out_invoice", "out_refund"))
+            & Domain("state", "=", "posted"),
         )
         day = readable(moves, "invoice_date")
         return self._all_day(
@@ -404,12 +406,11 @@ class OmniTimeline(models.AbstractModel):
     @api.model
     def _fetch_payment(self, kind, partners, before, limit):
         payments = self.env["account.payment"]
-        query = payments._search(
-            [
-                ("partner_id", "in", partners.ids),
-                ("partner_type", "=", "customer"),
-                ("state", "in", ("in_process", "paid")),
-            ]
+        query = asked(
+            payments,
+            Domain("partner_id", "in", partners.ids)
+            & Domain("partner_type", "=", "customer")
+            & Domain("state", "in", ("in_process", "paid")),
         )
         day = readable(payments, "date")
         return self._all_day(
@@ -456,7 +457,7 @@ class OmniTimeline(models.AbstractModel):
                     & Domain(
                         "res_id",
                         "in",
-                        model._search([("partner_id", "in", partners.ids)]),
+                        asked(model, Domain("partner_id", "in", partners.ids)),
                     )
                 )
         return domain
@@ -465,7 +466,8 @@ class OmniTimeline(models.AbstractModel):
     def _fetch_message(self, kind, partners, before, limit):
         # sudo: mail filters only after the limit, so that pages would have holes; the
         # domain holds the reader's rights
-        messages = self.env["mail.message"].sudo()
+        reader = self.env["mail.message"]
+        messages = reader.sudo()
         query = messages._search(
             self._message_domain(partners)
             & (
@@ -519,16 +521,12 @@ class OmniTimeline(models.AbstractModel):
                 "model": messages._field_to_sql("mail_message", "model"),
                 "res_id": messages._field_to_sql("mail_message", "res_id"),
                 "author": SQL(
-                    "COALESCE((SELECT name FROM res_partner WHERE id = %s), %s)",
+                    "(SELECT name FROM res_partner WHERE id = %s)",
                     messages._field_to_sql("mail_message", "author_id"),
-                    messages._field_to_sql("mail_message", "email_from"),
                 ),
-                "subject": messages._field_to_sql("mail_message", "subject"),
-                "body": SQL(
-                    "left(%s, %s)",
-                    messages._field_to_sql("mail_message", "body"),
-                    BODY_LENGTH,
-                ),
+                "email_from": readable(reader, "email_from"),
+                "subject": readable(reader, "subject"),
+                "body": SQL("left(%s, %s)", readable(reader, "body"), BODY_LENGTH),
             },
             before,
             limit,
@@ -537,6 +535,11 @@ class OmniTimeline(models.AbstractModel):
             params = entry["params"]
             entry["res_model"] = params.pop("model")
             entry["res_id"] = params.pop("res_id")
+            # whom Odoo does not know is named by an address, as the customer's is shown
+            address = params.pop("email_from")
+            params["author"] = params["author"] or shown(
+                self.env["res.partner"], "email", address
+            )
             words = html_to_inner_content(params.pop("body") or "")
             preview = params.pop("subject") or words
             if len(preview) > PREVIEW_LENGTH:
@@ -547,7 +550,7 @@ class OmniTimeline(models.AbstractModel):
     @api.model
     def _fetch_identity(self, kind, partners, before, limit):
         identities = self.env["omni.identity"]
-        query = identities._search([("partner_id", "in", partners.ids)])
+        query = asked(identities, Domain("partner_id", "in", partners.ids))
         entries = self._fetch_events(
             kind,
             identities,
@@ -564,5 +567,9 @@ class OmniTimeline(models.AbstractModel):
         for entry in entries:
             # an identity has no page of its own: the customer's is opened
             entry["res_model"] = "res.partner"
-            entry["res_id"] = entry["params"].pop("partner_id")
+            params = entry["params"]
+            entry["res_id"] = params.pop("partner_id")
+            params["value"] = identities._shown_value(
+                params["identity_kind"], params["value"]
+            )
         return entries

@@ -4,6 +4,8 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools.misc import format_date, format_datetime
 
+from odoo.addons.crm_data_governance.tools.masks import CONSTANT
+
 from ..processing import TAGS_FIELD
 from ..tools.survivorship import winner
 
@@ -43,7 +45,8 @@ class ResPartner(models.Model):
         "Provenance",
         copy=False,
         readonly=True,
-        groups="crm_omnichannel.group_omnichannel_user",
+        # as it is, for the code only: people see it under their field policies
+        groups=fields.NO_ACCESS,
         help="For each field the values that the channels gave, newest first.",
     )
     omni_sources_html = fields.Html(
@@ -193,6 +196,10 @@ class ResPartner(models.Model):
         return format_datetime(self.env, moment, dt_format="short")
 
     def _source_value(self, name, value):
+        rule = self._closed_fields().get(name)
+        if rule and value:
+            # earlier values too: each is one that the field had or could have had
+            return self._mask_field(name, rule, value) or CONSTANT
         if not value:
             return ""
         if name == "omni_birthdate":

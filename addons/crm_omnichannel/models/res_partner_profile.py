@@ -3,7 +3,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
-from ..columns import readable
+from ..columns import asked, readable, shown
 from ..tools.timeline import BadCursor, format_at, parse_cursor
 
 SECTIONS = ("identities", "figures", "timeline", "segments", "consents")
@@ -126,11 +126,13 @@ class ResPartner(models.Model):
         )
         return [
             {
-                **dict(zip(names, values, strict=True)),
-                "last_seen_at": values[-1] and format_at(values[-1]),
+                "kind": kind,
+                "value": identities._shown_value(kind, value),
+                "partner_id": partner_id,
+                "last_seen_at": last_seen_at and format_at(last_seen_at),
                 "channel": channel,
             }
-            for *values, channel in rows
+            for kind, value, partner_id, last_seen_at, channel in rows
         ]
 
     def _profile_segments(self):
@@ -147,18 +149,20 @@ class ResPartner(models.Model):
         ]
 
     def _profile_consents(self):
-        if not self.env["omni.consent"].has_access("read"):
+        consents = self.env["omni.consent"]
+        if not consents.has_access("read"):
             return []
+        names = ("purpose", "channel", "state", "text_version", "source", "at")
         return [
             {
-                "purpose": answer["purpose"],
-                "channel": answer["channel"],
-                "state": answer["state"],
-                "text_version": answer["text_version"],
-                "source": answer["source"],
-                "at": format_at(answer["at"]),
+                name: shown(
+                    consents,
+                    name,
+                    format_at(answer[name]) if name == "at" else answer[name],
+                )
+                for name in names
             }
-            for answer in self.env["omni.consent"]._current(self)
+            for answer in consents._current(self)
         ]
 
     # --- FIGURES ---
@@ -172,8 +176,11 @@ class ResPartner(models.Model):
         figures = {
             "currency_id": currency.id,
             "currency": currency.name,
-            "tier": self.customer_tier,
-            "tier_reason": self.customer_tier_reason_text or None,
+            "tier": shown(self, "customer_tier", self.customer_tier) or None,
+            "tier_reason": shown(
+                self, "customer_tier_reason_text", self.customer_tier_reason_text
+            )
+            or None,
             "lifetime_value": None,
             "open_amount": None,
             "orders": None,
@@ -226,10 +233,11 @@ class ResPartner(models.Model):
         queries = {}
         moves = self.env["account.move"]
         if moves.has_access("read"):
-            query = moves._search(
+            query = asked(
+                moves,
                 mine
                 & Domain("move_type", "in", ("out_invoice", "out_refund"))
-                & Domain("state", "=", "posted")
+                & Domain("state", "=", "posted"),
             )
             company = query.join(
                 moves._table, "company_id", "res_company", "id", "company"
@@ -248,7 +256,7 @@ class ResPartner(models.Model):
             )
         orders = self.env["sale.order"]
         if orders.has_access("read"):
-            query = orders._search(mine & Domain("state", "=", "sale"))
+            query = asked(orders, mine & Domain("state", "=", "sale"))
             queries["orders"] = query.select(
                 SQL(
                     "'orders', NULL::text, NULL::text, count(*)::numeric, NULL::numeric"
@@ -257,7 +265,7 @@ class ResPartner(models.Model):
             )
         records = self.env["omni.record"]
         if records.has_access("read"):
-            query = records._search(mine)
+            query = asked(records, mine)
             channel = query.join(
                 records._table, "channel_id", "omni_channel", "id", "channel"
             )
@@ -274,7 +282,8 @@ class ResPartner(models.Model):
                 SQL("max(%s)", readable(records, "received_at")),
             )
         # sudo: as in the timeline, the domain holds the reader's rights
-        messages = self.env["mail.message"].sudo()
+        reader = self.env["mail.message"]
+        messages = reader.sudo()
         query = messages._search(
             self.env["omni.timeline"]._message_domain(family)
             & (
@@ -285,7 +294,7 @@ class ResPartner(models.Model):
         )
         queries["mail"] = query.select(
             SQL("'contact', 'mail', NULL::text, NULL::numeric, NULL::numeric"),
-            SQL("max(%s)", readable(messages, "date")),
+            SQL("max(%s)", readable(reader, "date")),
         )
         return queries
 

@@ -2,6 +2,7 @@ from . import (
     test_consent,
     test_customer_360,
     test_customer_tier,
+    test_field_policies,
     test_governance_hooks,
     test_http,
     test_identity,

@@ -45,20 +45,63 @@ class TestConsentModel(TransactionCase):
         self.assertEqual(len(self.ada.omni_consent_ids), 3)
 
     def test_visitor_becomes_customer(self):
-        visitor = ("anonymous_id", "v-1")
+        visitor = ("anonymous_id", "v-1", "source:1")
         self.consents._record(visitor, "analytics", "granted", source="website")
         self.assertTrue(self.consents.check(visitor, "analytics"))
         self.assertFalse(self.consents.check(self.ada, "analytics"))
-        self.env["omni.identity"]._claim(self.ada, *visitor, "source:1")
+        self.env["omni.identity"]._claim(self.ada, *visitor)
         self.assertTrue(self.consents.check(self.ada, "analytics"))
         # the stricter answer wins, whoever is asked
         self.consents._record(self.ada, "analytics", "denied", at=self.at(1))
         self.assertFalse(self.consents.check(self.ada, "analytics"))
         self.assertFalse(self.consents.check(visitor, "analytics"))
-        other = ("anonymous_id", "v-2")
-        self.env["omni.identity"]._claim(self.ada, *other, "source:1")
+        other = ("anonymous_id", "v-2", "source:1")
+        self.env["omni.identity"]._claim(self.ada, *other)
         self.assertFalse(self.consents.check(other, "analytics"))
-        self.assertFalse(self.consents.check(("anonymous_id", "v-3"), "analytics"))
+        stranger = ("anonymous_id", "v-3", "source:1")
+        self.assertFalse(self.consents.check(stranger, "analytics"))
+
+    def test_scope(self):
+        """Two sources name two people by the same number."""
+        here, there = (("user_id", "42", f"source:{number}") for number in (1, 2))
+        self.env["omni.identity"]._claim(self.ada, *here)
+        self.env["omni.identity"]._claim(self.bob, *there)
+        self.consents._record(here, "marketing", "granted")
+        self.consents._record(there, "marketing", "denied", at=self.at(1))
+        self.assertTrue(self.consents.check(self.ada, "marketing"))
+        self.assertTrue(self.consents.check(here, "marketing"))
+        for person in (self.bob, there, ("user_id", "42", "source:3")):
+            self.assertFalse(self.consents.check(person, "marketing"))
+        # an address names one person in a company, whoever it was told to
+        own = ("email", "ada@example.org", f"company:{self.env.company.id}")
+        self.env["omni.identity"]._claim(self.ada, *own[:2], "company:0")
+        self.consents._record(own, "marketing", "denied")
+        self.assertFalse(self.consents.check(self.ada, "marketing"))
+
+    def test_refusing(self):
+        """Who said no, of many in one query; no answer is none."""
+        visitor = ("anonymous_id", "v-1", "source:1")
+        other = ("anonymous_id", "v-1", "source:2")
+        web, mail, silent = self.env["res.partner"].create(
+            [{"name": name} for name in ("Web", "Mail", "Silent")]
+        )
+        record = self.consents._record
+        record(visitor, "analytics", "denied")
+        record(self.ada, "analytics", "granted")
+        record(self.bob, "marketing", "denied")
+        record(web, "analytics", "denied", at=self.at(1))
+        record(web, "analytics", "granted", "web", at=self.at(2))
+        record(mail, "analytics", "denied", "email")
+        persons = [visitor, other, self.ada, self.bob, web, mail, silent]
+        with self.assertQueryCount(2):
+            refusing = self.consents._refusing(persons, "analytics", "web")
+        self.assertEqual(refusing, {visitor})
+        self.assertEqual(self.consents._refusing(persons, "analytics"), {visitor, web})
+        self.env["omni.identity"]._claim(self.ada, *visitor)
+        self.assertEqual(
+            self.consents._refusing(persons, "analytics", "web"), {visitor, self.ada}
+        )
+        self.assertEqual(self.consents._refusing([], "analytics"), set())
 
     def test_companies(self):
         company = self.env["res.company"].create({"name": "Other"})

@@ -168,10 +168,19 @@ class TestGovernanceHooks(OmniCase):
         consents = self.env["omni.consent"]
         self.env["omni.identity"]._claim(ada, "anonymous_id", "a-1", "source:1")
         consents._record(ada, "marketing", "granted")
-        consents._record(("anonymous_id", "a-1"), "analytics", "granted")
+        consents._record(("anonymous_id", "a-1", "source:1"), "analytics", "granted")
         # said before anybody knew who it was
-        consents._record(("email", "ada@example.org"), "analytics", "denied")
+        address = ("email", "ada@example.org", "company:0")
+        consents._record(address, "analytics", "denied")
         kept = consents._record(bob, "marketing", "granted")
+        # the same words, in another place: somebody else
+        self.env["omni.identity"]._claim(bob, "user_id", "42", "source:2")
+        for scope in ("source:2", "source:3"):
+            kept |= consents._record(("user_id", "42", scope), "analytics", "denied")
+        kept |= consents._record(
+            ("anonymous_id", "a-1", "source:2"), "analytics", "denied"
+        )
+        self.env["omni.identity"]._claim(ada, "user_id", "42", "source:1")
         self.env["omni.segment"].create(
             {
                 "name": "Both",
@@ -180,14 +189,19 @@ class TestGovernanceHooks(OmniCase):
             }
         )
         result = self.env["governance.erasure"]._erase_person(
-            ada, [("email", "ada@example.org"), ("phone", "+8613916123456")]
+            ada,
+            [
+                ("email", "ada@example.org"),
+                ("phone", "+8613916123456"),
+                ("user_id", "42"),
+            ],
         )
         counts = {line["model"]: line["count"] for line in result}
         self.assertEqual(counts["omni.record"], 3)
-        self.assertEqual(counts["omni.identity"], 4)
+        self.assertEqual(counts["omni.identity"], 5)
         self.assertEqual(counts["omni.consent"], 3)
         self.assertEqual(counts["omni.segment.member"], 1)
-        self.assertTrue(kept.exists())
+        self.assertEqual(kept.exists(), kept)
         self.assertTrue(bob.omni_segment_ids)
         self.assertEqual({line["action"] for line in result}, {"erased"})
         for record in records[0] + records[2] + records[3]:
@@ -202,7 +216,7 @@ class TestGovernanceHooks(OmniCase):
         self.assertTrue(records[1].payload)
         self.assertTrue(records[4].payload)
         self.assertTrue(bob.omni_provenance)
-        self.assertEqual(len(bob.omni_identity_ids), 2)
+        self.assertEqual(len(bob.omni_identity_ids), 3)
         # an erased record is shown without content, and is not replayed
         self.assertFalse(records[2].payload_text)
         records[2].action_replay()

@@ -1,5 +1,7 @@
 from odoo.tests import tagged
 
+from odoo.addons.crm_omnichannel.tools.linking import IdentityClaim
+
 from .common import OmniCase
 
 
@@ -25,6 +27,42 @@ class TestIdentity(OmniCase):
             self.assertFalse(self.identities._resolve(kind, value, "source:2"))
         self.assertEqual(len(self.ada.omni_identity_ids), 2)
         self.assertTrue(first.first_seen_at)
+
+    def test_many_at_once(self):
+        def claims(partner):
+            return [
+                IdentityClaim("user_id", f"u-{number % 50}", "source:1", partner.id)
+                for number in range(100)
+            ]
+
+        with self.assertQueryCount(1):
+            found = self.identities._claim_many(claims(self.ada), first_seen=False)
+        self.assertEqual(len(found), 50)
+        self.assertEqual(found.partner_id, self.ada)
+        self.assertFalse(any(found.mapped("first_seen_at")))
+        found.last_seen_at = "2020-01-01"
+        self.assertFalse(
+            self.identities._claim_many(claims(self.bob), seen_again=False)
+        )
+        self.assertEqual(found[0].last_seen_at.year, 2020)
+        self.assertEqual(self.identities._claim_many(claims(self.bob)), found)
+        self.assertEqual(found.partner_id, self.ada)
+        self.assertGreater(found[0].last_seen_at.year, 2020)
+        self.assertFalse(self.identities._claim_many([]))
+
+    def test_several_scopes(self):
+        for partner, value, scope in (
+            (self.ada, "1", "source:1"),
+            (self.ada, "1", "source:2"),
+            (self.ada, "2", "source:1"),
+            (self.bob, "2", "source:2"),
+        ):
+            self.identities._claim(partner, "user_id", value, scope)
+        scopes = ["source:1", "source:2"]
+        self.assertEqual(self.identities._resolve("user_id", "1", scopes), self.ada)
+        self.assertFalse(self.identities._resolve("user_id", "2", scopes))
+        self.assertEqual(self.identities._resolve("user_id", "2", scopes[1:]), self.bob)
+        self.assertFalse(self.identities._resolve("user_id", "", scopes))
 
     def test_who_has_it_keeps_it(self):
         self.identities._claim(self.ada, "user_id", "u-1", "source:1")

@@ -2,7 +2,7 @@ import itertools
 
 from odoo.tests import BaseCase, tagged
 
-from odoo.addons.crm_omnichannel.tools.consent import allowed, current
+from odoo.addons.crm_omnichannel.tools.consent import allowed, current, refused
 
 
 def answers(*rows):
@@ -52,6 +52,25 @@ class TestConsent(BaseCase):
         self.check(False, None, ("denied", None, 2), ("granted", None, 1))
         self.check(True, None, ("granted", None, 1), ("granted", None, 2))
         self.check(False, "email", ("granted", None, 1), ("denied", "email", 2))
+
+    def test_refused_is_answered_and_not_allowed(self):
+        states = ("granted", "denied", "revoked")
+        rows = [
+            (state, channel, subject)
+            for state in states
+            for channel in (None, "email", "phone")
+            for subject in (1, 2)
+        ]
+        for pair in itertools.product(rows, repeat=2):
+            said = answers(*pair)
+            for channel in (None, "email"):
+                heard = any(row["channel"] in (None, channel) for row in said)
+                self.assertEqual(
+                    refused(said, "marketing", channel),
+                    heard and not allowed(said, "marketing", channel),
+                    (pair, channel),
+                )
+        self.assertFalse(refused([], "marketing"))
 
     def test_current(self):
         rows = answers(

@@ -76,6 +76,43 @@ class TestSegment(TransactionCase):
         self.segment._refresh(self.partners[3])
         self.assertEqual(self.members(), self.partners[:4])
 
+    def test_nothing_to_refresh_is_nothing(self):
+        """Only who says all gets all."""
+        self.env.cr.execute("UPDATE omni_segment SET refreshed_at = NULL")
+        self.env.invalidate_all()
+        nobody = self.segment.browse()
+        self.assertEqual(nobody._refresh(), {})
+        nobody.write({"active": True})
+        nobody.create([])
+        self.assertFalse(self.segment.refreshed_at)
+        self.assertIn(self.segment, self.segment._refresh_all())
+        self.assertTrue(self.segment.refreshed_at)
+
+    @mute_logger("odoo.sql_db", "odoo.addons.crm_omnichannel.models.omni_segment")
+    def test_a_condition_that_breaks_costs_its_own_segment(self):
+        broken = self.env["omni.segment"].create(
+            [
+                {"name": code, "code": code, "company_id": False}
+                for code in ("test-gone", "test-huge")
+            ]
+        )
+        self.env.flush_all()
+        for segment, domain in zip(
+            broken, ('[("gone", "=", 1)]', f'[("color", "=", {10**30})]'), strict=True
+        ):
+            self.env.cr.execute(
+                "UPDATE omni_segment SET domain = %s WHERE id = %s",
+                [domain, segment.id],
+            )
+        self.env.invalidate_all()
+        partner = self.partners[0]
+        for segment in broken:
+            self.assertFalse(segment._segments_of(partner))
+        self.assertEqual((broken | self.segment)._segments_of(partner), self.segment)
+        # the transaction goes on
+        found = partner.customer_360(["segments"])["segments"]
+        self.assertIn(self.segment.code, [segment["code"] for segment in found])
+
     def test_segments_of_reads_only(self):
         other = self.segment.create(
             {
@@ -89,7 +126,8 @@ class TestSegment(TransactionCase):
         self.env.flush_all()
         both.read(["domain", "company_id", "lang", "tz", "active", "problem"])
         before = self.members()
-        with self.assertQueryCount(1):
+        # one query in its savepoint
+        with self.assertQueryCount(3):
             found = both._segments_of(self.partners[3])
         self.assertEqual(found, both)
         self.assertEqual(self.members(), before)

@@ -33,6 +33,20 @@ def allowed(answers, purpose, channel=None):
     :param str purpose: code
     :param channel: code; None asks for every channel at once
     """
+    verdicts = _verdicts(answers, purpose, channel)
+    return bool(verdicts) and all(verdicts)
+
+
+def refused(answers, purpose, channel=None):
+    """Tell whether a person has said no, which is more than not to have said yes.
+
+    The parameters and rules are those of :func:`allowed`; without an answer: no.
+    """
+    return not all(_verdicts(answers, purpose, channel))
+
+
+def _verdicts(answers, purpose, channel):
+    """Return whether each subject that has answered agrees."""
     standing = newest(answer for answer in answers if answer["purpose"] == purpose)
     subjects = {subject for subject, _purpose, _channel in standing}
     verdicts = []
@@ -48,7 +62,7 @@ def allowed(answers, purpose, channel=None):
         ):
             words = [general]
         verdicts += [word["state"] == GRANTED for word in words if word]
-    return bool(verdicts) and all(verdicts)
+    return verdicts
 
 
 def current(answers):

@@ -7,6 +7,7 @@ customers, the stronger wins and the other stays as it is, with a note.
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 #: the strongest first; the others follow in the order of the record
 KIND_ORDER = (
@@ -24,6 +25,18 @@ SHARED_KINDS = frozenset({"email", "phone"})
 #: kinds that name a device or a visit, not a person: kept, never followed
 WEAK_KINDS = frozenset({"anonymous_id", "device"})
 _RANK = {kind: rank for rank, kind in enumerate(KIND_ORDER)}
+
+
+class IdentityClaim(NamedTuple):
+    """An identifier and whose it is said to be; ids of records, or None."""
+
+    kind: str
+    value: str
+    scope: str
+    partner_id: int
+    channel_id: "int | None" = None
+    record_id: "int | None" = None
+    company_id: "int | None" = None
 
 
 @dataclass

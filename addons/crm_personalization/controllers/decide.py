@@ -69,21 +69,25 @@ class PersonalizationDecide(Controller):
     @staticmethod
     def _identify(slots, company, data, credential):
         """:return: ``(partner, vouched for, anonymous id to record)``"""
-        identities = slots.env["omni.identity"]
         vouched = credential.kind == "secret"
         anonymous_id = reading.read_id(data, "anonymousId")
+        scopes = slots.env["behavior.source"]._company_scopes(company)
+        resolve = slots.env["omni.identity"]._resolve
         partner = slots.env["res.partner"]
         if vouched:
-            partner = identities._personalization_partner(
-                company, "user_id", reading.read_id(data, "userId")
-            )
+            partner = resolve("user_id", reading.read_id(data, "userId"), scopes)
         if not partner:
-            partner = identities._personalization_partner(
-                company, "anonymous_id", anonymous_id
-            )
-        if partner and partner._personalization_refuses(company):
+            partner = resolve("anonymous_id", anonymous_id, scopes)
+        consents = slots.env["omni.consent"].with_company(company)
+        persons = [("anonymous_id", anonymous_id, scope) for scope in scopes]
+        if consents._refusing([*persons, *partner], "personalization", "web"):
             # As a stranger, of whom nothing is kept.
             return partner.browse(), vouched, ""
+        if not vouched and not (
+            partner and consents.check(partner, "personalization", "web")
+        ):
+            # A page may invent ids, and cannot vouch for a consent.
+            anonymous_id = ""
         return partner.with_company(company), vouched, anonymous_id
 
     @staticmethod

@@ -39,6 +39,10 @@ class PersonalizationPage(Controller):
         if known and known._personalization_refuses(website.sudo().company_id):
             # As a stranger, of whom nothing is kept.
             partner, known = partner.browse(), known.browse()
+        if partner and anonymous_id:
+            # sudo: a visitor may not read sources; it is their own browser.
+            events_sudo = website.sudo().env["behavior.event"]
+            events_sudo._claim_login(website.sudo(), partner, anonymous_id)
         segment_ids = website._personalization_segments_of(known)
         answer, rows = {}, []
         exposures = request.env["personalization.exposure"]
@@ -107,10 +111,9 @@ class PersonalizationPage(Controller):
         It lends its segments, never a word: an id in a browser is no proof.
         """
         # sudo: a visitor may not read identities.
-        identities_sudo = website.sudo().env["omni.identity"]
-        return identities_sudo._personalization_partner(
-            website.sudo().company_id, "anonymous_id", anonymous_id
-        )
+        env_sudo = website.sudo().env
+        scopes = env_sudo["behavior.source"]._company_scopes(website.sudo().company_id)
+        return env_sudo["omni.identity"]._resolve("anonymous_id", anonymous_id, scopes)
 
     @staticmethod
     def _shown(website, code, entry, partner, segment_ids):

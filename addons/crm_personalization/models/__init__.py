@@ -3,7 +3,6 @@ from . import (
     governance_lineage,
     governance_metrics,
     ir_qweb,
-    omni_identity,
     personalization_exposure,
     personalization_slot,
     personalization_variant,

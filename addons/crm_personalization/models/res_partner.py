@@ -27,15 +27,7 @@ class ResPartner(models.Model):
         self.ensure_one()
         # sudo: a no counts, whoever reads.
         consents_sudo = self.env["omni.consent"].sudo().with_company(company)
-        partner_sudo = self.sudo()
-        answered = any(
-            answer["purpose"] == "personalization"
-            and answer["channel"] in (None, "web")
-            for answer in consents_sudo._current(partner_sudo)
-        )
-        return answered and not consents_sudo.check(
-            partner_sudo, "personalization", "web"
-        )
+        return bool(consents_sudo._refusing(self, "personalization", "web"))
 
     def action_view_personalization_exposures(self):
         """Open what this customer saw, and why."""

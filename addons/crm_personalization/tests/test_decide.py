@@ -21,13 +21,21 @@ class TestDecide(PersonalizationCase):
         _record, cls.public = credentials._issue(
             {"name": "Page", "kind": "public", "origins": ORIGIN, **values}
         )
+        cls.source = cls.env["behavior.source"].create(
+            {
+                "name": "Shop",
+                "code": "shop-decide",
+                "type": "server",
+                "company_id": cls.company.id,
+            }
+        )
         cls.env["omni.identity"].create(
             [
                 {
                     "partner_id": cls.user_a.partner_id.id,
                     "kind": kind,
                     "value": value,
-                    "scope": "source:1",
+                    "scope": f"source:{cls.source.id}",
                 }
                 for kind, value in (("user_id", "u-1"), ("anonymous_id", "a-1"))
             ]
@@ -84,6 +92,59 @@ class TestDecide(PersonalizationCase):
         )
         self.assertFalse(exposures.partner_id)
         self.assertEqual(top["variant"], self.by_name.id)
+
+    def test_an_id_counts_in_the_sources_of_the_company(self):
+        """What names a customer there may name anybody elsewhere; two are none."""
+        identities = self.env["omni.identity"]
+        elsewhere = self.env["behavior.source"].create(
+            {
+                "name": "Elsewhere",
+                "code": "elsewhere",
+                "company_id": self.env["res.company"].create({"name": "Other"}).id,
+            }
+        )
+        customer = self.user_a.partner_id
+        identities._claim(customer, "user_id", "u-9", f"source:{elsewhere.id}")
+        self.assertIsNone(self._top(userId="u-9")["variant"])
+        other = self.source.copy({"code": "second"})
+        identities._claim(
+            self.user_b.partner_id, "user_id", "u-1", f"source:{other.id}"
+        )
+        self.assertIsNone(self._top(userId="u-1")["variant"])
+
+    def _subjects(self):
+        found = self.env["personalization.exposure"].search(
+            [("slot_id", "=", self.slot.id)]
+        )
+        return set(found.mapped("subject"))
+
+    def test_a_page_has_no_id_recorded_without_consent(self):
+        """It may invent ids, and its word is no consent."""
+        for anonymous_id in ("invented", "a-1"):
+            self._top(self.public, anonymousId=anonymous_id)
+        self.assertEqual(self._subjects(), {""})
+        self.env["omni.consent"]._record(
+            self.user_a.partner_id,
+            "personalization",
+            "granted",
+            company_id=self.company.id,
+        )
+        self._top(self.public, anonymousId="invented")
+        self.assertEqual(self._subjects(), {""})
+        self._top(self.public, anonymousId="a-1")
+        self.assertEqual(self._subjects(), {"", "anonymous:a-1"})
+
+    def test_a_no_of_a_browser(self):
+        """It counts for a server too, though nobody knows whose browser it is."""
+        self._top(anonymousId="b-1")
+        self.env["omni.consent"]._record(
+            ("anonymous_id", "b-2", f"source:{self.source.id}"),
+            "personalization",
+            "denied",
+            company_id=self.company.id,
+        )
+        self._top(anonymousId="b-2")
+        self.assertEqual(self._subjects(), {"anonymous:b-1", ""})
 
     def test_a_no_makes_a_stranger(self):
         self.env["omni.consent"].create(

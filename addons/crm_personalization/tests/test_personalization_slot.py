@@ -119,6 +119,26 @@ class TestPersonalizationSlot(TransactionCase):
             with self.subTest(wrong=wrong), self.assertRaises(ValidationError):
                 self.companies.audience = wrong
 
+    def test_the_authors_rights_bind_the_audience(self):
+        marketer = new_test_user(
+            self.env,
+            "audience_marketer",
+            "crm_personalization.group_personalization_manager",
+        )
+        self.patch(self.env.registry["res.partner"]._fields["ref"], "groups", ".")
+        variant = self.companies.with_user(marketer)
+        with self.assertRaises(AccessError):
+            variant.audience = '[("ref", "=", "x")]'
+        with self.assertRaises(AccessError):
+            variant.create(
+                {
+                    "slot_id": variant.slot_id.id,
+                    "name": "Spy",
+                    "audience": '[("ref", "=", "x")]',
+                }
+            )
+        variant.audience = '[("is_company", "=", True)]'
+
     def test_audience_count(self):
         self.companies.audience = f"[('id', 'in', {[self.company.id, self.person.id]})]"
         self.assertEqual(self.companies.audience_count, 2)

@@ -271,13 +271,11 @@ class TestWebsite(PersonalizationCase):
 
     def test_an_identified_browser_gets_the_segment_and_no_word(self):
         self.variant_a.content = f"<p>{ONLY_A}: {{{{ object.name ||| you }}}}</p>"
-        self.env["omni.identity"].create(
-            {
-                "partner_id": self.user_a.partner_id.id,
-                "kind": "anonymous_id",
-                "value": "browser-1",
-                "scope": "source:1",
-            }
+        self.env["omni.identity"]._claim(
+            self.user_a.partner_id,
+            "anonymous_id",
+            "browser-1",
+            f"company:{self.company.id}",
         )
         proof = self._proof(self._home())
         for anonymous_id in ("browser-2", None, {"a": 1}, ""):
@@ -293,6 +291,32 @@ class TestWebsite(PersonalizationCase):
             set(exposures.mapped("subject")),
             {f"partner:{self.user_a.partner_id.id}", ""},
         )
+
+    def test_a_browser_is_known_by_a_login_only(self):
+        """It is the customer's whose session the server has verified, and stays so."""
+        source = self.env["behavior.source"].create(
+            {
+                "name": "Site",
+                "code": "site-login",
+                "origins": "https://www.example.com",
+                "website_id": self.website.id,
+            }
+        )
+        self.env["behavior.source"].search(
+            [("website_id", "=", self.website.id)]
+        ).on_website = False
+        source.on_website = True
+        scope = f"source:{source.id}"
+        resolve = self.env["omni.identity"]._resolve
+        proof = self._proof(self._home())
+        self._ask("top", proof=proof, anonymousId="browser-9")
+        self.assertFalse(resolve("anonymous_id", "browser-9", scope))
+        for user in (self.user_a, self.user_b):
+            self.authenticate(user.login, PASSWORD)
+            self._ask("top", proof=proof, anonymousId="browser-9")
+            self.assertEqual(
+                resolve("anonymous_id", "browser-9", scope), self.user_a.partner_id
+            )
 
     def test_a_block_outside_of_templates(self):
         """A slot in a text: filled after load, also for a stranger."""

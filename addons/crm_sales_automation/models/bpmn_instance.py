@@ -7,7 +7,12 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import SQL, plaintext2html
 
-from odoo.addons.crm_data_governance.db import CONCURRENCY_ERRORS, take_batches
+from odoo.addons.crm_data_governance.db import (
+    CONCURRENCY_ERRORS,
+    collide,
+    take_batches,
+)
+from odoo.addons.crm_data_governance.during import during, told
 
 from ..errors import ProcessError
 from ..messages import INCIDENTS
@@ -24,6 +29,8 @@ SERVICES_IN_REQUEST = 20
 MAX_SERVICES = 200
 #: Instances that may start one another in a row.
 MAX_CHAIN = 5
+#: What tells a start how many instances have started one another before it.
+CHAIN = "crm_sales_automation.chain"
 CRON_SECONDS = 50
 
 
@@ -79,7 +86,7 @@ class BpmnInstance(models.Model):
     waiting_for = fields.Char(compute="_compute_waiting_for")
 
     _running_uniq = models.UniqueIndex(
-        "(process_id, res_model, res_id)"
+        "(process_key, company_id, res_model, res_id)"
         " WHERE state IN ('running', 'waiting', 'incident')",
         "This process is running on the record already.",
     )
@@ -127,6 +134,7 @@ class BpmnInstance(models.Model):
         :param records: of the model that it runs on
         :return: the new instances
         """
+        collide(records)
         taken = {
             instance.res_id
             for instance in self.search_fetch(
@@ -140,7 +148,7 @@ class BpmnInstance(models.Model):
                 ["res_id"],
             )
         }
-        chain = self.env.context.get("bpmn_chain", 0)
+        chain = told(self.env, CHAIN) or 0
         instances = self.create(
             [
                 {
@@ -342,23 +350,23 @@ class BpmnInstance(models.Model):
                 "ended_at": now,
             }
         )
-        instance = self.with_context(bpmn_chain=self.chain + 1).with_company(
-            self.company_id
-        )
+        instance = self.with_company(self.company_id)
         record = instance._record()
         if not record:
             raise ProcessError("record_gone")
-        step.write(getattr(instance, f"_do_{said.action}")(record, said.parameters))
+        do = getattr(instance, f"_do_{said.action}")
+        with during(self.env, CHAIN, self.chain + 1):
+            step.write(do(record, said.parameters))
 
     def _do_set_stage(self, record, parameters):
         stage = self._find_stage(parameters["stage"], record.team_id)
         values = {
             "note_code": "stage_kept",
-            "note_params": {"stage": stage.name},
+            "note_params": {"stage": stage.id},
         }
         if record.stage_id != stage:
             values["note_code"] = "stage_set"
-            values["note_params"]["former"] = record.stage_id.name or ""
+            values["note_params"]["former"] = record.stage_id.id
             record.stage_id = stage
         return values
 

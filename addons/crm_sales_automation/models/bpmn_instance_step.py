@@ -7,6 +7,9 @@ from ..messages import STEPS, render
 from ..tools import engine
 from .bpmn_instance import SERVICES_IN_REQUEST
 
+#: Params of a note that are ids of stages: their names are the reader's.
+STAGES = ("stage", "former")
+
 
 class BpmnInstanceStep(models.Model):
     _name = "bpmn.instance.step"
@@ -75,7 +78,16 @@ class BpmnInstanceStep(models.Model):
     @api.depends_context("lang")
     def _compute_note(self):
         for step in self:
-            step.note = render(self.env, STEPS, step.note_code, step.note_params)
+            params = {
+                name: self._stage_name(value) if name in STAGES else value
+                for name, value in (step.note_params or {}).items()
+            }
+            step.note = render(self.env, STEPS, step.note_code, params)
+
+    @api.model
+    def _stage_name(self, stage_id):
+        # sudo: who reads what was done reads the name of the stage.
+        return self.env["crm.stage"].sudo().browse(stage_id).exists().name or "–"
 
     # --- THE TASK OF A PERSON ---
 

@@ -4,7 +4,8 @@ import json
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
-from odoo.tools import SQL
+
+from odoo.addons.crm_data_governance.db import collide
 
 from ..errors import ProcessError
 from ..messages import INCIDENTS, render
@@ -194,11 +195,7 @@ class CrmLead(models.Model):
         self.ensure_one()
         if self.type != "opportunity":
             raise ProcessError("not_an_opportunity")
-        # Two at once: the second one waits here for the first.
-        self.env.cr.execute(
-            SQL("SELECT id FROM crm_lead WHERE id = %s FOR UPDATE", self.id),
-            log_exceptions=False,
-        )
+        collide(self)
         orders = self.env["sale.order"]
         former = orders.search(
             [

@@ -1,10 +1,13 @@
 import json
+from pathlib import Path
 from unittest.mock import patch
 
 from psycopg2 import IntegrityError, errors
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.fields import Command
+from odoo.modules.migration import load_script
 from odoo.tests import freeze_time, new_test_user, tagged
 from odoo.tools import mute_logger
 
@@ -94,6 +97,40 @@ class TestBpmnInstance(ProcessCase):
             self.answer(step)
         self.answer(step, "Yes please")
         self.assertEqual(instance.state, "done")
+
+    def test_outcome_is_none_of_the_callers_making(self):
+        """By RPC a context and rows of the dialog can hold anything."""
+        lead = self.lead()
+        instance = self.start(self.selling(), lead)
+        step = self.waiting(instance)
+        lead.activity_ids.with_user(self.salesman).with_context(
+            bpmn_outcome="no"
+        ).action_feedback()
+        self.assertEqual((step.state, step.outcome), ("waiting", False))
+        dialog = self.env["bpmn.task.answer"].with_user(self.salesman)
+        forged = dialog.create(
+            {
+                "step_id": step.id,
+                "option_ids": [Command.create({"value": "maybe", "name": "Maybe"})],
+            }
+        )
+        forged.option_id = forged.option_ids
+        with self.assertRaisesRegex(UserError, "Choose an outcome"):
+            forged.action_done()
+        with self.assertRaisesRegex(UserError, "Choose an outcome"):
+            dialog.create({"step_id": step.id}).action_done()
+        self.assertEqual((step.state, instance.state), ("waiting", "waiting"))
+        self.assertFalse(instance.incident_ids)
+        self.answer(step, "No thanks")
+        self.assertEqual(step.outcome, "no")
+
+    def test_chain_is_none_of_the_callers_making(self):
+        process = self.selling(start="stage", start_stage_id=self.last.id)
+        lead = self.lead().with_user(self.salesman)
+        lead.with_context(bpmn_chain=bpmn_instance.MAX_CHAIN).stage_id = self.last
+        instance = lead.bpmn_instance_ids
+        self.assertEqual(instance.process_id, process)
+        self.assertEqual((instance.chain, instance.state), (0, "waiting"))
 
     def test_deleted_activity(self):
         lead = self.lead()
@@ -188,10 +225,60 @@ class TestBpmnInstance(ProcessCase):
         draft.action_deploy()
         with self.assertRaisesRegex(UserError, "runs here already"):
             self.start(draft, lead)
+        with (
+            mute_logger("odoo.sql_db"),
+            self.assertRaises(IntegrityError),
+            self.env.cr.savepoint(),
+        ):
+            instance.copy({"state": "running", "process_id": draft.id})
         # It keeps the version that it was started with.
         self.answer(self.waiting(instance), "Yes please")
         self.assertEqual((instance.state, process.state), ("done", "retired"))
         self.assertEqual(self.start(draft, lead).state, "waiting")
+
+    def test_migration_of_twins(self):
+        """Two versions that were started at once, before the index forbade it."""
+        process = self.selling()
+        lead = self.lead()
+        first = self.start(process, lead)
+        draft = self.env["bpmn.process"].browse(process.action_new_version()["res_id"])
+        draft.action_deploy()
+        self.env.flush_all()
+        self.env.cr.execute("DROP INDEX bpmn_instance_running_uniq")
+        second = first.copy({"process_id": draft.id, "state": "running"})
+        second._go_on()
+        alone = self.start(draft, self.lead())
+        self.assertEqual(second.state, "waiting")
+        activity = self.waiting(second).activity_id
+        self.assertTrue(activity)
+        self.env.flush_all()
+        path = Path(__file__).parents[1] / "migrations/19.0.1.2.0/pre-migration.py"
+        load_script(str(path), "bpmn_pre_migration").migrate(self.env.cr, "19.0.1.1.0")
+        self.env.invalidate_all()
+        self.assertEqual(
+            [one.state for one in (first, second, alone)],
+            ["waiting", "cancelled", "waiting"],
+        )
+        self.assertFalse(self.waiting(second) or activity.exists())
+        self.assertTrue(self.waiting(first).activity_id)
+
+    def test_stages_of_a_note_in_the_readers_words(self):
+        self.env["res.lang"]._activate_lang("zh_CN")
+        instance = self.start(self.selling(), self.lead())
+        self.middle.with_context(lang="zh_CN").name = "洽谈中"
+        step = instance.step_ids.filtered(lambda s: s.element_id == "move")
+        self.assertEqual(step.note, "Stage “Fresh” → “In talks”")
+        self.assertIn("洽谈中", step.with_context(lang="zh_CN").note)
+        self.middle.name = "Talking"
+        step.invalidate_recordset(["note"])
+        self.assertEqual(step.note, "Stage “Fresh” → “Talking”")
+        # As the first version has stored them.
+        step.note_params = {"stage": "洽谈中", "former": "Long gone"}
+        self.env.flush_all()
+        path = Path(__file__).parents[1] / "migrations/19.0.1.2.0/post-migration.py"
+        load_script(str(path), "bpmn_post_migration").migrate(self.env.cr, "19.0.1.1.0")
+        self.env.invalidate_all()
+        self.assertEqual(step.note, "Stage “–” → “Talking”")
 
     def test_many_at_once_are_left_to_the_queue(self):
         self.selling(start="created")

@@ -7,6 +7,7 @@ from odoo.tests import BaseCase, tagged
 
 from ..tools import bpmn, engine
 from ..tools.engine import EngineError
+from .common import OUTCOMES, extended
 from .diagrams import END, START, flow, line, node, process
 from .random_processes import Game, Structured, tangled
 
@@ -177,6 +178,28 @@ class TestEngine(BaseCase):
             with self.assertRaises(EngineError) as caught:
                 other.complete(task.id)
             self.assertEqual(caught.exception.code, "unknown_task")
+
+    def test_only_an_outcome_that_is_offered(self):
+        for inside, given in ((OUTCOMES, "maybe"), (OUTCOMES, None), ("", "yes")):
+            xml, run, _passed = self._start(
+                START, extended("userTask", "t", inside), END, line("start", "t", "end")
+            )
+            (task,) = run.waiting()
+            with (
+                self.subTest(inside=inside, given=given),
+                self.assertRaises(EngineError) as caught,
+            ):
+                run.complete(task.id, given)
+            self.assertEqual(
+                (caught.exception.code, caught.exception.element_id),
+                ("unknown_outcome", "t"),
+            )
+            # Nothing was taken in: the task still waits.
+            run = again(xml, run)
+            run.complete(task.id, "yes" if inside else None)
+            run.advance({})
+            self.assertTrue(run.finished)
+            self.assertEqual(run.variables, {"answer": "yes"} if inside else {})
 
     def test_condition_that_fails_leaves_the_saved_state_good(self):
         xml, run, _passed = self._start(

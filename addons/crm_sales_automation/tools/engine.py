@@ -30,7 +30,8 @@ class EngineError(Exception):
     """Why an instance cannot go on; the state it was loaded from is still good.
 
     :ivar code: ``condition`` (cannot be worked out), ``too_many_steps``,
-        ``too_deep``, ``stuck``, ``unknown_task`` or ``bad_state``
+        ``too_deep``, ``stuck``, ``unknown_task``, ``unknown_outcome`` or
+        ``bad_state``
     :ivar element_id: the shape, or ""
     :ivar params: JSON, what the message needs
     """
@@ -206,17 +207,22 @@ class Run:
         """Say that a waiting task is done; :meth:`advance` goes on from there.
 
         :param str task_id: of :class:`Waiting`
-        :param outcome: value of one of the outcomes of a user task
-        :raises EngineError: ``unknown_task`` when it is not waiting
+        :param outcome: value of one of the outcomes that the task offers; None if it
+            offers none
+        :raises EngineError: ``unknown_task`` when it is not waiting,
+            ``unknown_outcome`` when the task does not offer it
         """
         from . import spiff
 
         task = spiff.task_of(self._workflow, task_id)
         if task is None:
             raise EngineError("unknown_task")
-        variable = self._node_of(task).extensions.variable
-        if variable:
-            self.variables[variable] = outcome
+        node = self._node_of(task)
+        offered = {one.value for one in node.extensions.outcomes} or {None}
+        if outcome not in offered:
+            raise EngineError("unknown_outcome", node.key, outcome=outcome or "")
+        if node.extensions.variable:
+            self.variables[node.extensions.variable] = outcome
         task.run()
 
     # --- SAVING ---

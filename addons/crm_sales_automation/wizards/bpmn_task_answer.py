@@ -48,16 +48,17 @@ class BpmnTaskAnswer(models.TransientModel):
             raise UserError(
                 self.env._("“%(step)s” is done already.", step=step.caption)
             )
-        if self.option_ids and not self.option_id:
-            raise UserError(self.env._("Choose an outcome."))
-        outcome = self.option_id.value or None
+        outcome = None
+        if step.outcomes:
+            # The rows of the dialog are its user's; what is offered is the step's.
+            outcome = self.option_id.value
+            if outcome not in dict(step.outcomes):
+                raise UserError(self.env._("Choose an outcome."))
         if step.activity_id.active:
             # The message in the chatter, as if it had been marked done there.
-            step.activity_id.with_context(bpmn_outcome=outcome)._action_done(
-                feedback=self._feedback()
-            )
-        else:
-            step._finish(outcome)
+            step.activity_id._action_done(feedback=self._feedback())
+        # A task without outcomes went on with its activity: this finds it done.
+        step._finish(outcome)
         return {"type": "ir.actions.act_window_close"}
 
     def _feedback(self):

@@ -14,4 +14,5 @@ from . import (
     routing_sla_pause,
     routing_sla_policy,
     routing_sla_target,
+    routing_wait_bucket,
 )

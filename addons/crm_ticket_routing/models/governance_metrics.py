@@ -5,10 +5,6 @@ from prometheus_client.core import (
 )
 
 from odoo import api, fields, models
-from odoo.tools import SQL
-
-#: Upper bounds of the waiting time from arrival to an agent, in seconds.
-WAIT_BUCKETS = (5, 60, 300, 900, 3_600, 14_400, 86_400)
 
 
 class GovernanceMetrics(models.AbstractModel):
@@ -136,35 +132,12 @@ class GovernanceMetrics(models.AbstractModel):
             "Time from the arrival of a ticket to its first agent by routing",
             labels=("team",),
         )
-        self.env["routing.decision"].flush_model(
-            ["team_id", "ticket_id", "outcome", "wait_seconds"]
-        )
-        for team, total, seconds, *counts in self.env.execute_query(
-            SQL(
-                """
-                SELECT team_id, count(*), sum(wait_seconds), %s
-                  FROM (
-                    SELECT DISTINCT ON (ticket_id) team_id, wait_seconds
-                      FROM routing_decision WHERE outcome = 'assigned'
-                     ORDER BY ticket_id, id
-                  ) AS first
-                 GROUP BY team_id
-                """,
-                SQL(", ").join(
-                    SQL("count(*) FILTER (WHERE wait_seconds <= %s)", bound)
-                    for bound in WAIT_BUCKETS
-                ),
-            )
-        ):
+        histograms = self.env["routing.wait.bucket"]._histograms()
+        for team_id, (buckets, total, seconds) in histograms.items():
             family.add_metric(
-                (str(team or ""),),
-                [
-                    *(
-                        (str(float(bound)), count)
-                        for bound, count in zip(WAIT_BUCKETS, counts, strict=True)
-                    ),
-                    ("+Inf", total),
-                ],
+                (str(team_id or ""),),
+                [*((str(float(bound)), count) for bound, count in buckets)]
+                + [("+Inf", total)],
                 float(seconds),
             )
         return family

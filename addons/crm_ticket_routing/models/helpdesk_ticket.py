@@ -14,7 +14,9 @@ from odoo.addons.crm_data_governance.db import (
     read_committed,
     take_batches,
 )
+from odoo.addons.crm_data_governance.during import during, told
 
+from ..groups import INTERNAL
 from ..tools.routing_cost import urgency
 from ..tools.sla_policy import Facts, choose
 
@@ -32,6 +34,8 @@ BATCH = 500
 AT_ONCE = 20
 #: How long an answer waits for others who route to the same agents.
 LOCK_TIMEOUT = "3s"
+#: What tells a write that routing gives the agent, not a person.
+GIVES = "crm_ticket_routing.gives"
 #: Seconds that one run of the cron may work on; the next one is a minute away.
 CRON_SECONDS = 40
 
@@ -40,10 +44,18 @@ class HelpdeskTicket(models.Model):
     _inherit = "helpdesk.ticket"
 
     routing_target_ids = fields.One2many(
-        "routing.sla.target", "ticket_id", string="Service Targets", readonly=True
+        "routing.sla.target",
+        "ticket_id",
+        string="Service Targets",
+        readonly=True,
+        groups=INTERNAL,
     )
     routing_pause_ids = fields.One2many(
-        "routing.sla.pause", "ticket_id", string="Pauses", readonly=True
+        "routing.sla.pause",
+        "ticket_id",
+        string="Pauses",
+        readonly=True,
+        groups=INTERNAL,
     )
     routing_sla_state = fields.Selection(
         [
@@ -56,50 +68,74 @@ class HelpdeskTicket(models.Model):
         compute="_compute_routing_sla_state",
         store=True,
         index="btree_not_null",
+        groups=INTERNAL,
     )
     routing_next_deadline = fields.Datetime(
         string="Next Deadline",
         compute="_compute_routing_sla_state",
         store=True,
         index="btree_not_null",
+        groups=INTERNAL,
     )
     routing_due_soon = fields.Boolean(
         string="Due Soon",
         compute="_compute_routing_due_soon",
         search="_search_routing_due_soon",
+        groups=INTERNAL,
     )
     routing_decision_ids = fields.One2many(
-        "routing.decision", "ticket_id", string="Routing Decisions", readonly=True
+        "routing.decision",
+        "ticket_id",
+        string="Routing Decisions",
+        readonly=True,
+        groups=INTERNAL,
     )
     routing_decision_id = fields.Many2one(
         "routing.decision",
         compute="_compute_routing_decision_id",
         search="_search_routing_decision_id",
         compute_sudo=True,
+        groups=INTERNAL,
     )
     routing_outcome = fields.Selection(
-        related="routing_decision_id.outcome", string="Routing"
+        related="routing_decision_id.outcome",
+        string="Routing",
+        groups=INTERNAL,
     )
-    routing_reason = fields.Char(related="routing_decision_id.reason", string="Why")
+    routing_reason = fields.Char(
+        related="routing_decision_id.reason", string="Why", groups=INTERNAL
+    )
     routing_agent_id = fields.Many2one(
-        related="routing_decision_id.user_id", string="Chosen Agent"
+        related="routing_decision_id.user_id",
+        string="Chosen Agent",
+        groups=INTERNAL,
     )
     routing_candidates_html = fields.Html(
-        related="routing_decision_id.candidates_html", string="Who Was Considered"
+        related="routing_decision_id.candidates_html",
+        string="Who Was Considered",
+        groups=INTERNAL,
     )
     routing_overridden_by_id = fields.Many2one(
-        related="routing_decision_id.overridden_by_id", string="Agent Changed by"
+        related="routing_decision_id.overridden_by_id",
+        string="Agent Changed by",
+        groups=INTERNAL,
     )
     routing_override_reason = fields.Char(
         string="Reason of the Change",
         compute="_compute_routing_override_reason",
         inverse="_inverse_routing_override_reason",
+        groups=INTERNAL,
     )
     routing_mode = fields.Selection(
-        related="team_id.routing_mode", string="Routing of the Team"
+        related="team_id.routing_mode",
+        string="Routing of the Team",
+        groups=INTERNAL,
     )
     routing_attempted_at = fields.Datetime(
-        string="Last Looked for an Agent", readonly=True, copy=False
+        string="Last Looked for an Agent",
+        readonly=True,
+        copy=False,
+        groups=INTERNAL,
     )
 
     # What routing looks for: who waits, and whom a customer had last.
@@ -210,9 +246,7 @@ class HelpdeskTicket(models.Model):
 
     def write(self, vals):
         were_closed = self.filtered("closed") if "stage_id" in vals else self.browse()
-        by_hand = {"user_id", "team_id"} & vals.keys() and not self.env.context.get(
-            "routing_gives"
-        )
+        by_hand = {"user_id", "team_id"} & vals.keys() and not told(self.env, GIVES)
         before = {t.id: (t.user_id, t.team_id) for t in self} if by_hand else {}
         result = super().write(vals)
         if by_hand:
@@ -548,14 +582,14 @@ class HelpdeskTicket(models.Model):
         :param user: ``res.users``
         """
         of_team = self.filtered("team_id")
-        giving = self.with_context(routing_gives=True)
-        (giving & of_team).write({"user_id": user.id})
-        for ticket in giving - of_team:
-            # In one write: a user outside the team is taken off the ticket again.
-            team = ticket._routing_company_teams().filtered(
-                lambda team: user in team.user_ids
-            )[:1]
-            ticket.write({"team_id": team.id, "user_id": user.id})
+        with during(self.env, GIVES, True):
+            of_team.write({"user_id": user.id})
+            for ticket in self - of_team:
+                # In one write: a user outside the team is taken off the ticket again.
+                team = ticket._routing_company_teams().filtered(
+                    lambda team: user in team.user_ids
+                )[:1]
+                ticket.write({"team_id": team.id, "user_id": user.id})
 
     def _routing_note_change(self, before):
         """What becomes of the decisions about tickets that somebody has changed.

@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
 
+from ..groups import INTERNAL
 from ..tools.routing_cost import Weights
 
 WEIGHTS = Weights()
@@ -21,58 +22,70 @@ class HelpdeskTicketTeam(models.Model):
         tracking=True,
         help="Automatic: tickets without an agent are given to one. Suggest only: it is"
         " told who should take them.",
+        groups=INTERNAL,
     )
     routing_working_hours = fields.Boolean(
         string="Only in Working Hours",
         default=True,
         help="Agents get tickets only in the working hours of their employee. Who is"
         " on leave never gets any.",
+        groups=INTERNAL,
     )
     routing_weight_optional = fields.Float(
         string="Optional Skill Missing",
         default=WEIGHTS.optional,
         help="Cost of each optional skill that an agent lacks; a part of it where only"
         " the level is too low.",
+        groups=INTERNAL,
     )
     routing_weight_language = fields.Float(
         string="Language Missing",
         default=WEIGHTS.language,
         help="Cost of not speaking the customer's language, where it is optional.",
+        groups=INTERNAL,
     )
     routing_weight_surplus = fields.Float(
         string="More Skill Than Needed",
         default=WEIGHTS.surplus,
         help="Cost of a whole level more than is asked for: it keeps experts free.",
+        groups=INTERNAL,
     )
     routing_weight_continuity = fields.Float(
         string="Another Agent",
         default=WEIGHTS.continuity,
         help="Cost of another agent than the one of the customer's last ticket.",
+        groups=INTERNAL,
     )
     routing_weight_load = fields.Float(
         string="Open Tickets",
         default=WEIGHTS.load,
         help="Cost of the last place of an agent; the first costs nothing, those"
         " between a part of it.",
+        groups=INTERNAL,
     )
     routing_weight_vip = fields.Float(
         string="Customer Tier",
         default=WEIGHTS.vip,
         help="How many times as urgent the tickets of VIP customers are; gold and"
         " silver lie between.",
+        groups=INTERNAL,
     )
     routing_weight_sla = fields.Float(
         string="Deadline",
         default=WEIGHTS.sla,
         help="How many times more urgent a ticket becomes until its next deadline.",
+        groups=INTERNAL,
     )
     routing_weight_age = fields.Float(
         string="Waiting",
         default=WEIGHTS.age,
         help="How many times more urgent a ticket becomes with each day that it waits.",
+        groups=INTERNAL,
     )
     routing_waiting_count = fields.Integer(
-        string="Waiting for Routing", compute="_compute_routing_waiting_count"
+        string="Waiting for Routing",
+        compute="_compute_routing_waiting_count",
+        groups=INTERNAL,
     )
 
     _check_routing_weights = models.Constraint(

@@ -289,7 +289,11 @@ class RoutingDecision(models.Model):
         superseded.write({"superseded": True})
         # The unique index sees the old ones superseded before the new ones come.
         superseded.flush_recordset()
-        return self.create(new)
+        decisions = self.create(new)
+        self.env["routing.wait.bucket"]._count(
+            decisions.filtered(lambda d: d.outcome == "assigned")
+        )
+        return decisions
 
     def _note_change(self, user, by):
         """Note that somebody chose another agent than these decisions.
@@ -298,6 +302,7 @@ class RoutingDecision(models.Model):
         :param by: ``res.users`` who did it
         """
         same = self.filtered(lambda d: d.user_id == user and user)
+        accepted = same.filtered(lambda d: d.outcome != "assigned")
         same.write(
             {
                 "outcome": "assigned",
@@ -307,6 +312,7 @@ class RoutingDecision(models.Model):
                 "override_reason": False,
             }
         )
+        self.env["routing.wait.bucket"]._count(accepted)
         (self - same).write(
             {
                 "overridden_by_id": by.id,

@@ -128,6 +128,37 @@ class TestRouting(CronMixinCase, SkillCase):
         with self.assertRaises(AccessError):
             ticket.with_user(portal).routing_decision_ids.mapped("candidates")
 
+    def test_who_reads_the_fields_of_routing(self):
+        """A customer reads the ticket by RPC, an agent also what routing has done."""
+        self.team.routing_mode = "automatic"
+        portal = new_test_user(self.env, "routing_portal3", "base.group_portal")
+        ticket = self._new(partner_id=portal.partner_id.id)
+        agent = ticket.user_id
+        self.assertTrue(agent)
+        for record in (ticket, self.team):
+            ours = [n for n in record._fields if n.startswith("routing_")]
+            seen = record.with_user(agent).read(ours)[0]
+            self.assertEqual(seen["routing_mode"], "automatic")
+            of_portal = record.with_user(portal)
+            self.assertTrue(of_portal.read(["name"])[0]["name"])
+            self.assertFalse(set(ours) & of_portal.fields_get().keys())
+            for name in ours:
+                with (
+                    self.subTest(model=record._name, field=name),
+                    self.assertRaises(AccessError),
+                ):
+                    of_portal.read([name])
+            with self.assertRaises(AccessError):
+                of_portal.search([("routing_mode", "=", "automatic")])
+        with self.assertRaises(AccessError):
+            ticket.with_user(portal).search([("routing_decision_id", "!=", False)])
+        seen = ticket.with_user(agent).read(
+            ["routing_reason", "routing_agent_id", "routing_candidates_html"]
+        )[0]
+        self.assertEqual(seen["routing_agent_id"][0], agent.id)
+        self.assertIn(agent.name, seen["routing_reason"])
+        self.assertIn(agent.name, seen["routing_candidates_html"])
+
     def test_a_failure_does_not_cost_the_ticket(self):
         self.team.routing_mode = "automatic"
         with (
@@ -232,6 +263,13 @@ class TestRouting(CronMixinCase, SkillCase):
             ticket.action_route()
         with self.assertRaises(AccessError):
             self._new(user_id=False).with_user(self.outsider).action_route()
+
+    def test_who_changes_the_agent_is_noted_whatever_the_context_says(self):
+        self.team.routing_mode = "automatic"
+        ticket = self._new()
+        other = (self.agent | self.colleague) - ticket.user_id
+        ticket.with_user(self.manager).with_context(routing_gives=True).user_id = other
+        self.assertEqual(ticket.routing_overridden_by_id, self.manager)
 
     def test_out_of_sight(self):
         """Who sees only own tickets is led away from one that somebody else got."""
@@ -643,7 +681,16 @@ class TestRouting(CronMixinCase, SkillCase):
 
     def test_metrics(self):
         self.team.routing_mode = "automatic"
-        self._new(priority="2").routing_decision_id.wait_seconds = 42
+        # The first one has waited: it comes to a team that routes on request.
+        self.team.routing_mode = "off"
+        waited = self._new(priority="2", user_id=False)
+        self.env.cr.execute(
+            "UPDATE helpdesk_ticket SET create_date = %s WHERE id = %s",
+            [fields.Datetime.now() - timedelta(seconds=42), waited.id],
+        )
+        self.env.invalidate_all()
+        self.team.routing_mode = "automatic"
+        waited._routing_try()
         self._new(category_id=self.category.id)
         families = {
             f.name: f for f in self.env["governance.metrics"]._metric_families()
@@ -666,16 +713,39 @@ class TestRouting(CronMixinCase, SkillCase):
         self.assertEqual(
             samples("crm_ticket_routing_waiting"), {("nobody_has_skill",): 1}
         )
-        buckets = {
-            s.labels.get("le"): s.value
-            for s in families["crm_ticket_routing_wait_seconds"].samples
-            if s.labels["team"] == team and s.name.endswith("_bucket")
-        }
-        self.assertEqual(
-            [buckets[le] for le in ("5.0", "60.0", "300.0", "+Inf")], [0, 1, 1, 1]
-        )
+        self.assertEqual(self._histogram(), [0, 1, 1, 1])
         self.assertIn("crm_ticket_agent_places", families)
         self.assertIn("crm_ticket_routing_overridden", families)
+
+    def _histogram(self):
+        """The histogram of the team: at most 5, 60 and 300 seconds, and all."""
+        families = self.env["governance.metrics"]._metric_families()
+        [family] = [f for f in families if f.name == "crm_ticket_routing_wait_seconds"]
+        buckets = {
+            s.labels.get("le"): s.value
+            for s in family.samples
+            if s.labels["team"] == str(self.team.id) and s.name.endswith("_bucket")
+        }
+        return [buckets.get(le, 0) for le in ("5.0", "60.0", "300.0", "+Inf")]
+
+    def test_histogram_never_falls(self):
+        self.team.routing_mode = "automatic"
+        tickets = self._new(2)
+        self.assertEqual(self._histogram()[2:], [2, 2])
+        # A second agent of the same ticket is no second wait.
+        tickets[0].user_id = False
+        tickets[0].action_route()
+        self.assertEqual(len(tickets[0].routing_decision_ids), 2)
+        self.assertEqual(self._histogram()[2:], [2, 2])
+        tickets.unlink()
+        self.assertEqual(self._histogram()[2:], [2, 2])
+        # A suggestion counts when it is followed.
+        self.team.routing_mode = "suggest"
+        ticket = self._new()
+        self.assertEqual(ticket.routing_outcome, "suggested")
+        self.assertEqual(self._histogram()[2:], [2, 2])
+        ticket.action_routing_accept()
+        self.assertEqual(self._histogram()[2:], [3, 3])
 
     def test_lineage(self):
         edges = set(self.env["governance.lineage"]._lineage_edges())

@@ -300,6 +300,10 @@
         track: track,
         identify: identify,
         consent: consent,
+        /** The visitor's id, for what else serves the page; none before consent. */
+        anonymousId: function () {
+            return agreed ? read().anonymousId : undefined;
+        },
         /** Forget who this visitor is: at log-out. */
         reset: function () {
             flushAtEnd();

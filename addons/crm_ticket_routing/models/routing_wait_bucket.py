@@ -1,0 +1,90 @@
+from collections import Counter
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+#: Upper bounds of the waiting time from arrival to an agent, in seconds.
+WAIT_BUCKETS = (5, 60, 300, 900, 3_600, 14_400, 86_400)
+
+
+class RoutingWaitBucket(models.Model):
+    """The histogram of the waiting times, written with the decisions that it counts.
+
+    It never falls: what was counted stays when a ticket goes. Transactions that route
+    for one team wait for one another at its agents already, so these rows, written
+    while those are held, are contended by nobody else.
+    """
+
+    _name = "routing.wait.bucket"
+    _description = "Waiting Times of Tickets, Counted"
+    _log_access = False
+    _rec_name = "bound"
+
+    team_id = fields.Many2one("helpdesk.ticket.team", readonly=True, ondelete="cascade")
+    bound = fields.Integer(
+        string="At Most (s)", readonly=True, help="0: whatever the time."
+    )
+    tickets = fields.Integer(readonly=True)
+    seconds = fields.Integer(string="Sum (s)", readonly=True)
+
+    _bucket_uniq = models.UniqueIndex("(COALESCE(team_id, 0), bound)")
+
+    @api.model
+    def _count(self, decisions):
+        """Count decisions that have given their tickets to an agent.
+
+        :param decisions: ``routing.decision``; a ticket that had an agent by routing
+            before is not counted again
+        """
+        former = decisions.search(
+            [
+                ("ticket_id", "in", decisions.ticket_id.ids),
+                ("outcome", "=", "assigned"),
+                ("id", "not in", decisions.ids),
+            ]
+        ).ticket_id
+        self._count_first(decisions.filtered(lambda d: d.ticket_id not in former))
+
+    @api.model
+    def _count_first(self, decisions):
+        """Count the first decisions for an agent of their tickets."""
+        tickets, seconds = Counter(), Counter()
+        for decision in decisions:
+            waited = decision.wait_seconds
+            for bound in (0, *WAIT_BUCKETS):
+                key = (decision.team_id.id or None, bound)
+                tickets[key] += not bound or waited <= bound
+                seconds[key] += waited if waited <= bound or not bound else 0
+        for team_id, bound in sorted(tickets, key=lambda key: (key[0] or 0, key[1])):
+            self.env.cr.execute(
+                SQL(
+                    """
+                    INSERT INTO routing_wait_bucket AS b
+                           (team_id, bound, tickets, seconds)
+                    VALUES (%s, %s, %s, %s)
+                    ON CONFLICT (COALESCE(team_id, 0), bound) DO UPDATE
+                       SET tickets = b.tickets + EXCLUDED.tickets,
+                           seconds = b.seconds + EXCLUDED.seconds
+                    """,
+                    team_id,
+                    bound,
+                    tickets[team_id, bound],
+                    seconds[team_id, bound],
+                ),
+                log_exceptions=False,
+            )
+        self.invalidate_model()
+
+    @api.model
+    def _histograms(self):
+        """:return: ``{team id or False: ([(bound, tickets), …], tickets, seconds)}``"""
+        found = {}
+        for team, bound, tickets, seconds in self._read_group(
+            [], ["team_id", "bound"], ["tickets:sum", "seconds:sum"], order="bound"
+        ):
+            buckets = found.setdefault(team.id, [[], 0, 0])
+            if bound:
+                buckets[0].append((bound, tickets))
+            else:
+                buckets[1:] = tickets, seconds
+        return found
