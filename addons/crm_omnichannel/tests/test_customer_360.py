@@ -234,8 +234,8 @@ class TestCustomer360(AccountTestInvoicingCommon):
         self.customer.customer_360()
         self.env.flush_all()
         self.env.invalidate_all()
-        # One a source of the timeline, those of the upper addons too; two are the
-        # savepoint of the segments.
+        # One a source of the timeline, those of the upper addons too; two more are
+        # the savepoint of the segments.
         with self.assertQueryCount(22):
             found = self.customer.customer_360()
         self.assertEqual(len(found["timeline"]), min(80, entries + 2))
