@@ -66,6 +66,13 @@ class Node:
 
 @dataclass(frozen=True)
 class Flow:
+    """A sequence flow between two shapes of one scope.
+
+    :ivar source: key of the shape that it leaves
+    :ivar target: key of the shape that it leads to
+    :ivar condition: expression of :mod:`expressions`, or "" for none
+    """
+
     source: str
     target: str
     condition: str

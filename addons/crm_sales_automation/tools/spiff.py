@@ -106,11 +106,15 @@ class _Joining:
 
 
 class JoiningParallelGateway(_Joining, ParallelGateway):
+    """Goes on with every way out once each way in has brought a token."""
+
     def _run_hook(self, my_task):
         return True
 
 
 class JoiningInclusiveGateway(_Joining, InclusiveGateway):
+    """Goes on, once no more token can come, with each way out whose condition holds."""
+
     def _run_hook(self, my_task):
         matches, defaults = self._get_matching_outputs(my_task)
         my_task._sync_children(matches or defaults, TaskState.FUTURE)
