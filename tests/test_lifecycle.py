@@ -28,7 +28,11 @@ INVENTORY = {
         SELECT conrelid::regclass::text || ' ' || conname FROM pg_constraint
         WHERE connamespace = 'public'::regnamespace
     """,
-    "triggers": "SELECT tgrelid::regclass::text || ' ' || tgname FROM pg_trigger",
+    # Those of foreign keys are named by number; the keys stand above.
+    "triggers": """
+        SELECT tgrelid::regclass::text || ' ' || tgname FROM pg_trigger
+        WHERE NOT tgisinternal
+    """,
     "functions": """
         SELECT proname FROM pg_proc
         WHERE pronamespace NOT IN
