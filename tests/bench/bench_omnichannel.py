@@ -64,7 +64,8 @@ take_batches(
 )
 seconds = time.monotonic() - started
 env.cr.rollback()
-answer([seconds, env["omni.record"].search_count([("state", "=", "done")])])
+# Worked on: done, or parked (some people of the data set have no name at all).
+answer([seconds, env["omni.record"].search_count([("state", "!=", "received")])])
 """
 
 
