@@ -16,9 +16,12 @@ class GovernanceErasure(models.AbstractModel):
             if identity.kind == "anonymous_id"
         }
         result = super()._erase_person(partner, identities)
+        # The contacts below a company are people of their own, and a browser's rows
+        # that carry somebody else's name are not this person's.
         exposures = self.env["personalization.exposure"].search(
-            Domain("partner_id", "child_of", partner.id)
+            Domain("partner_id", "=", partner.id)
             | Domain("anonymous_id", "in", list(anonymous_ids))
+            & Domain("partner_id", "=", False)
         )
         count = len(exposures)
         exposures.unlink()

@@ -151,6 +151,15 @@ class TestExposure(TransactionCase):
         left = self.exposures.search([("slot_id", "=", self.slot.id)])
         self.assertEqual(set(left.mapped("subject")), {"anonymous:other", ""})
 
+    def test_erasure_leaves_the_contacts_below(self):
+        below = self.env["res.partner"].create(
+            {"name": "Somebody else", "parent_id": self.partner.id}
+        )
+        self._record((self.partner, ""), (below, ""))
+        self.env["governance.erasure"]._erase_person(self.partner, [])
+        left = self.exposures.search([("slot_id", "=", self.slot.id)])
+        self.assertEqual(left.partner_id, below)
+
     def test_retention(self):
         kept = self._record((self.partner, ""))
         old = self._record((None, "")) - kept
