@@ -148,7 +148,8 @@ def company(size="S", seed=1, as_of=COMPANY_AS_OF):
     """
     base = suite()
     parts = sorted((ROOT / "scripts").glob("company*.py"))
-    parts += sorted((ROOT / "scripts/causes").glob("*.py"))
+    for part in ("causes", "loading"):
+        parts += sorted((ROOT / "scripts" / part).glob("*.py"))
     mark = fingerprint(base, size, seed, as_of, *parts)
 
     def build(name, _demo):

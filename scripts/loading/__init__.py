@@ -1,0 +1,1 @@
+"""The parts of ``company_load``, one a kind of record."""
