@@ -39,6 +39,11 @@
         "demo/behavior_event_demo.xml",
         "demo/behavior_prediction_demo.xml",
     ],
+    "assets": {
+        "web.assets_frontend": [
+            "crm_behavior_analytics/static/src/interactions/**/*",
+        ],
+    },
     "uninstall_hook": "uninstall_hook",
     "application": True,
 }

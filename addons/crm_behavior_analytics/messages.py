@@ -22,6 +22,8 @@ MESSAGES = {
     "no_consent": _lt("The customer has refused analytics."),
     "timestamp_out_of_range": _lt("The time is before 2000 or in the future."),
     "unknown_type": _lt("The type of the message is unknown."),
+    # why a prediction in use was not scored
+    "not_scored": _lt("The scores could not be renewed: %(detail)s"),
     # why there is no model, or why it is not put to use (tools/training.py)
     "few_units": _lt(
         "There are data of %(found)s customers only; at least %(needed)s are needed."

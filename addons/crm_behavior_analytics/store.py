@@ -13,46 +13,62 @@ from odoo.tools import SQL
 
 #: months made ahead of need
 MONTHS_AHEAD = 3
+#: What names whose event it is.  A user ID is the stronger one, and an anonymous ID
+#: beside it names the device only; but the user ID that a page tells names nobody.
+VISITOR = SQL(
+    "CASE WHEN vouched THEN coalesce(user_id, anonymous_id) ELSE anonymous_id END"
+)
+KIND = SQL(
+    "CASE WHEN vouched AND user_id IS NOT NULL THEN 'user_id' ELSE 'anonymous_id' END"
+)
 
 
 def create_store(cr):
     """Make the tables where they are missing."""
     cr.execute(
-        """
-        CREATE TABLE IF NOT EXISTS behavior_event_store (
-            id bigserial NOT NULL,
-            received_at timestamp NOT NULL,
-            source_id integer NOT NULL,
-            company_id integer NOT NULL,
-            message_id text NOT NULL,
-            type text NOT NULL,
-            event text,
-            anonymous_id text,
-            user_id text,
-            identity_id integer,
-            "timestamp" timestamp NOT NULL,
-            page text,
-            properties jsonb NOT NULL,
-            context jsonb NOT NULL,
-            PRIMARY KEY (id, received_at)
-        ) PARTITION BY RANGE (received_at);
-        CREATE TABLE IF NOT EXISTS behavior_event_store_default
-            PARTITION OF behavior_event_store DEFAULT;
-        CREATE INDEX IF NOT EXISTS behavior_event_store_received_idx
-            ON behavior_event_store (received_at, id);
-        CREATE INDEX IF NOT EXISTS behavior_event_store_identity_idx
-            ON behavior_event_store (identity_id);
-        CREATE INDEX IF NOT EXISTS behavior_event_store_visitor_idx
-            ON behavior_event_store (coalesce(user_id, anonymous_id));
-        CREATE TABLE IF NOT EXISTS behavior_message (
-            source_id integer NOT NULL,
-            message_id text NOT NULL,
-            received_at timestamp NOT NULL,
-            PRIMARY KEY (source_id, message_id)
-        );
-        CREATE INDEX IF NOT EXISTS behavior_message_received_idx
-            ON behavior_message USING brin (received_at)
-        """
+        SQL(
+            """
+            CREATE TABLE IF NOT EXISTS behavior_event_store (
+                id bigserial NOT NULL,
+                received_at timestamp NOT NULL,
+                source_id integer NOT NULL,
+                company_id integer NOT NULL,
+                message_id text NOT NULL,
+                type text NOT NULL,
+                event text,
+                anonymous_id text,
+                user_id text,
+                vouched boolean NOT NULL DEFAULT TRUE,
+                identity_id integer,
+                "timestamp" timestamp NOT NULL,
+                page text,
+                properties jsonb NOT NULL,
+                context jsonb NOT NULL,
+                PRIMARY KEY (id, received_at)
+            ) PARTITION BY RANGE (received_at);
+            CREATE TABLE IF NOT EXISTS behavior_event_store_default
+                PARTITION OF behavior_event_store DEFAULT;
+            CREATE INDEX IF NOT EXISTS behavior_event_store_received_idx
+                ON behavior_event_store (received_at, id);
+            CREATE INDEX IF NOT EXISTS behavior_event_store_identity_idx
+                ON behavior_event_store (identity_id);
+            -- of a store that is older than they are
+            ALTER TABLE behavior_event_store
+                ADD COLUMN IF NOT EXISTS vouched boolean NOT NULL DEFAULT TRUE;
+            DROP INDEX IF EXISTS behavior_event_store_visitor_idx;
+            CREATE INDEX IF NOT EXISTS behavior_event_store_named_idx
+                ON behavior_event_store ((%(visitor)s));
+            CREATE TABLE IF NOT EXISTS behavior_message (
+                source_id integer NOT NULL,
+                message_id text NOT NULL,
+                received_at timestamp NOT NULL,
+                PRIMARY KEY (source_id, message_id)
+            );
+            CREATE INDEX IF NOT EXISTS behavior_message_received_idx
+                ON behavior_message USING brin (received_at)
+            """,
+            visitor=VISITOR,
+        )
     )
 
 
@@ -60,26 +76,39 @@ def create_view(cr):
     """Make the view that the model reads.
 
     Who an event belongs to: the identity that it was stamped with when it landed; if
-    there was none, or it is gone, whoever its own identifier names today.  A user ID
-    is the stronger one: an anonymous ID beside it names the device only.
+    there was none, or it is gone, whoever its own identifier names today, by the rule
+    of ``omni.identity._resolve_many``: in its source, else in its company, else in
+    all.  Each join is on the unique key of the identities.
     """
     cr.execute(
-        """
-        DROP VIEW IF EXISTS behavior_event;
-        CREATE VIEW behavior_event AS
-        SELECT event.id, event.received_at, event.source_id, event.company_id,
-               event.message_id, event.type, event.event, event.anonymous_id,
-               event.user_id, event.identity_id, event."timestamp", event.page,
-               event.properties, event.context,
-               coalesce(stamped.partner_id, named.partner_id) AS partner_id
-        FROM behavior_event_store AS event
-        LEFT JOIN omni_identity AS stamped ON stamped.id = event.identity_id
-        LEFT JOIN omni_identity AS named
-          ON named.value = coalesce(event.user_id, event.anonymous_id)
-         AND named.kind = CASE WHEN event.user_id IS NULL
-                               THEN 'anonymous_id' ELSE 'user_id' END
-         AND named.scope = 'source:' || event.source_id
-        """
+        SQL(
+            """
+            DROP VIEW IF EXISTS behavior_event;
+            CREATE VIEW behavior_event AS
+            SELECT event.id, event.received_at, event.source_id, event.company_id,
+                   event.message_id, event.type, event.event, event.anonymous_id,
+                   event.user_id, event.vouched, event.visitor, event.identity_id,
+                   event."timestamp", event.page, event.properties, event.context,
+                   coalesce(stamped.partner_id, in_source.partner_id,
+                            in_company.partner_id, in_all.partner_id) AS partner_id
+            FROM (
+                SELECT *, %(visitor)s AS visitor, %(kind)s AS kind
+                FROM behavior_event_store
+            ) AS event
+            LEFT JOIN omni_identity AS stamped ON stamped.id = event.identity_id
+            LEFT JOIN omni_identity AS in_source
+              ON in_source.value = event.visitor AND in_source.kind = event.kind
+             AND in_source.scope = 'source:' || event.source_id
+            LEFT JOIN omni_identity AS in_company
+              ON in_company.value = event.visitor AND in_company.kind = event.kind
+             AND in_company.scope = 'company:' || event.company_id
+            LEFT JOIN omni_identity AS in_all
+              ON in_all.value = event.visitor AND in_all.kind = event.kind
+             AND in_all.scope = 'company:0'
+            """,
+            visitor=VISITOR,
+            kind=KIND,
+        )
     )
 
 

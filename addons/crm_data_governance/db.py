@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from psycopg2 import errors
 
 from odoo import api
+from odoo.exceptions import ConcurrencyError
 from odoo.modules.registry import Registry
 from odoo.sql_db import Cursor
 from odoo.tools import SQL
@@ -22,7 +23,10 @@ from odoo.tools import SQL
 _logger = logging.getLogger(__name__)
 
 # What a concurrent transaction may do to ours; the work is repeated, nothing is lost.
+# Code that finds a conflict itself raises Odoo's ConcurrencyError: a request is then
+# repeated too, which an error of psycopg2 made by hand is not (it has no pgcode).
 CONCURRENCY_ERRORS = (
+    ConcurrencyError,
     errors.SerializationFailure,
     errors.DeadlockDetected,
     errors.LockNotAvailable,

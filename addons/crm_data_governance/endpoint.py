@@ -19,15 +19,23 @@ import psycopg2
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from odoo import SUPERUSER_ID
-from odoo.exceptions import AccessDenied, AccessError, MissingError, UserError
+from odoo.exceptions import (
+    AccessDenied,
+    AccessError,
+    ConcurrencyError,
+    MissingError,
+    UserError,
+)
 from odoo.http import Dispatcher, Response, request, route
 from odoo.tools import LazyTranslate
 from odoo.tools.json import json_default
-from odoo.tools.misc import get_lang
+from odoo.tools.misc import get_lang, hmac
 
 from . import rates, usage
 from .tools.inflate import InflateError, TooLarge, UnknownCoding, inflate
 from .tools.language import pick_language
+from .tools.networks import network
+from .tools.origins import is_of_host
 
 _logger = logging.getLogger(__name__)
 _lt = LazyTranslate(__name__)
@@ -36,6 +44,8 @@ CORS_MAX_AGE = 600
 CORS_HEADERS = "Authorization, Content-Type, Content-Encoding, Idempotency-Key"
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 AUTHS = ("credential", "signature", "open")
+# Requests a minute of one address at an open route: an office behind one address.
+OPEN_RATE = 600
 
 # Texts of the errors; an addon adds its own codes with ``add_messages``.
 _messages = {
@@ -109,6 +119,7 @@ class Endpoint(NamedTuple):
     max_bytes: int
     readonly: bool
     key_of: Any
+    rate: int
     module: str
 
 
@@ -158,6 +169,19 @@ class Guard:
             raise GuardError(400, "bad_request") from None
         self._body_read = True
 
+    def check_same_site(self):
+        """Let only pages of this host call: a page elsewhere may not use the session.
+
+        :raise GuardError: forbidden
+        """
+        headers = request.httprequest.headers
+        site = headers.get("Sec-Fetch-Site")
+        origin = headers.get("Origin")
+        if site not in (None, "same-origin") or (
+            origin and not is_of_host(origin, request.httprequest.host)
+        ):
+            raise GuardError(403, "forbidden")
+
     def count(self, status):
         """Count the answered request, once."""
         if self.counted:
@@ -187,6 +211,7 @@ def guarded(
     max_bytes=2**20,
     readonly=False,
     key_of=None,
+    rate=OPEN_RATE,
 ):
     """Make a controller method a guarded public route.
 
@@ -206,6 +231,8 @@ def guarded(
     :param bool readonly: the method writes nothing
     :param callable key_of: ``key_of(request)`` gives the key when it is neither the
         bearer token nor the Basic user name
+    :param int rate: of an open route: requests a minute of one client address (a key
+        has a rate of its own); 0: no limit
     """
     if auth not in AUTHS:
         raise ValueError(f"Unknown auth {auth!r}")
@@ -224,6 +251,7 @@ def guarded(
             max_bytes=max_bytes,
             readonly=readonly,
             key_of=key_of,
+            rate=rate if auth == "open" else 0,
             module=module[2] if module[:2] == ["odoo", "addons"] else "",
         )
         known = CATALOGUE.get(code)
@@ -297,15 +325,35 @@ def _admit(guard):
         guard.credential_id = credential.id
         if credential.kind == "public":
             guard.origin = _origin()
-        if not guard.admitted:
-            wait = rates.take(request.env, credential.id, credential.rate)
-            if wait is not None:
-                raise GuardError(
-                    429, "rate_limited", headers={"Retry-After": str(wait)}
-                )
-            guard.admitted = True
+        _take_token(guard, credential.id, credential.rate)
+    elif endpoint.rate > 0:
+        _take_token(guard, _client(endpoint), endpoint.rate)
     if request.httprequest.method in BODY_METHODS:
         guard.read_body()
+
+
+def _take_token(guard, caller, rate):
+    """Spend a token of the caller, once a request.
+
+    :raise GuardError: none is left
+    """
+    if guard.admitted:
+        return
+    wait = rates.take(request.env, caller, rate)
+    if wait is not None:
+        raise GuardError(429, "rate_limited", headers={"Retry-After": str(wait)})
+    guard.admitted = True
+
+
+def _client(endpoint):
+    """What stands for the address that calls a route; it cannot be read from it.
+
+    The address is the proxy's word only in ``proxy_mode``, else that of the connection.
+    """
+    # sudo: the secret of the database makes it unreadable.
+    env = request.env(su=True)
+    place = network(request.httprequest.remote_addr)
+    return hmac(env, "crm_data_governance.client", (endpoint.code, place))
 
 
 def _read_key(endpoint):
@@ -432,7 +480,7 @@ class GuardedDispatcher(Dispatcher):
             status = 404
         elif isinstance(exc, UserError):
             status = 422
-        elif isinstance(exc, psycopg2.OperationalError):
+        elif isinstance(exc, (psycopg2.OperationalError, ConcurrencyError)):
             # Still in conflict after Odoo's five tries, or no connection.
             return GuardError(503, "unavailable", headers={"Retry-After": "5"})
         else:

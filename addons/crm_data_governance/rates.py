@@ -1,7 +1,8 @@
 """Rate limits: tokens reserved in blocks and spent from memory.
 
-The shared counter is the table of ``governance.rate`` (one row a credential),
-written through a READ COMMITTED cursor only, never in the request's own one.
+The shared counter is the table of ``governance.rate`` (one row a credential, or a
+client of an open route), written through a READ COMMITTED cursor only, never in the
+request's own one.
 """
 
 import math
@@ -32,11 +33,11 @@ def _forget():
 os.register_at_fork(after_in_child=_forget)
 
 
-def reserve(cr, credential_id, rate):
+def reserve(cr, caller, rate):
     """Reserve a block of tokens for the running window of the server's clock.
 
     :param cr: READ COMMITTED cursor
-    :param int credential_id:
+    :param caller: id of a credential, or the text that stands for a client
     :param int rate: tokens in a window, more than 0
     :return: ``(granted, remaining)``: tokens, 0 if the window is empty; seconds
         until the window ends
@@ -48,13 +49,14 @@ def reserve(cr, credential_id, rate):
         SQL(
             """
             INSERT INTO governance_rate AS r
-                (credential_id, window_no, used, granted)
+                (credential_id, client, window_no, used, granted)
             VALUES (
-                %(credential)s,
+                %(credential)s, %(client)s,
                 floor(extract(epoch FROM clock_timestamp()) / %(seconds)s),
                 %(first)s, %(first)s
             )
-            ON CONFLICT (credential_id) DO UPDATE SET
+            ON CONFLICT (COALESCE(credential_id, 0), COALESCE(client, ''))
+            DO UPDATE SET
                 window_no = GREATEST(r.window_no, EXCLUDED.window_no),
                 used = CASE
                     WHEN r.window_no < EXCLUDED.window_no THEN %(first)s
@@ -75,7 +77,8 @@ def reserve(cr, credential_id, rate):
                 (window_no + 1) * %(seconds)s
                     - extract(epoch FROM clock_timestamp())::float
             """,
-            credential=credential_id,
+            credential=None if isinstance(caller, str) else caller,
+            client=caller if isinstance(caller, str) else None,
             seconds=WINDOW_SECONDS,
             rate=rate,
             first=max(1, min(BLOCK_MAX, rate // BLOCK_PART)),
@@ -87,18 +90,18 @@ def reserve(cr, credential_id, rate):
     return granted, max(0.0, float(remaining))
 
 
-def take(env, credential_id, rate):
-    """Spend a token of the credential's limit.
+def take(env, caller, rate):
+    """Spend a token of the caller's limit.
 
     :param env: environment; only its registry is used, its cursor is not touched
-    :param int credential_id:
+    :param caller: as for :func:`reserve`
     :param int rate: requests a minute; 0 or less is no limit
     :return: None if the request may go on, else the seconds to wait
     """
     if rate <= 0:
         return None
     # A changed rate takes effect at once: it is part of the key.
-    key = (env.cr.dbname, credential_id, rate)
+    key = (env.cr.dbname, caller, rate)
     now = time.monotonic()
     with _lock:
         pocket = _pockets.get(key)
@@ -108,7 +111,7 @@ def take(env, credential_id, rate):
     if verdict:
         return None
     with read_committed(env) as cr:
-        granted, remaining = reserve(cr, credential_id, rate)
+        granted, remaining = reserve(cr, caller, rate)
     # ``now`` was read before the statement: the pocket ends a little before the
     # window, never after it.  One token of the block is this request's.
     with _lock:

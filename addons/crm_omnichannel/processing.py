@@ -11,10 +11,10 @@ import logging
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from psycopg2 import errors
 from psycopg2.extras import Json
 
 from odoo import fields
+from odoo.exceptions import ConcurrencyError
 from odoo.fields import Command
 from odoo.tools import SQL
 
@@ -397,7 +397,7 @@ class _Saving:
             cr.execute(newest)
             [committed] = cr.fetchone()
         if committed > seen:
-            raise errors.SerializationFailure("tags were created meanwhile")
+            raise ConcurrencyError("tags were created meanwhile")
 
     # --- VALUES ---
 

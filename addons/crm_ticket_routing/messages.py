@@ -19,8 +19,9 @@ CRITERIA = {
     "category": _lt("its category"),
     "tags": _lt("a tag"),
     "priority": _lt("its priority"),
+    # none of them asked
+    "every": _lt("it holds for every ticket"),
 }
-EVERY_TICKET = _lt("it holds for every ticket")
 
 #: What ended a target, or why it has no deadline.
 OUTCOMES = {

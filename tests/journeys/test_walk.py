@@ -382,12 +382,12 @@ class Walk:
             "crm_behavior_events",
             "crm_behavior_scores",
             "crm_sales_process_instances",
-            "crm_personalization_decisions_total",
-            "crm_ticket_routing_decisions_total",
+            "crm_personalization_kept_exposures",
+            "crm_ticket_routing_kept_decisions",
         ):
             assert re.search(f"^# TYPE {family}", text, re.M), family
         [routed] = re.findall(
-            r'^crm_ticket_routing_decisions_total{[^}]*outcome="assigned"[^}]*} (\S+)',
+            r'^crm_ticket_routing_kept_decisions{[^}]*outcome="assigned"[^}]*} (\S+)',
             text,
             re.M,
         )[:1]

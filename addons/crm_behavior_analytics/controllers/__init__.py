@@ -1,1 +1,1 @@
-from . import check, tracking
+from . import check, tracking, visitor

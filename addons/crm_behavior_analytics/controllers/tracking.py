@@ -91,7 +91,6 @@ class BehaviorTracking(Controller):
         title=_lt("The tracking script"),
         methods=["GET"],
         auth="open",
-        readonly=True,
     )
     def sdk(self):
         """Serve the script under the name that pages keep."""

@@ -1,14 +1,13 @@
 import json
 import uuid
 from collections import Counter
-from contextlib import closing
 from datetime import timedelta
-from io import StringIO
 
 from odoo import api, fields, models
 from odoo.fields import Domain
-from odoo.tools import SQL, email_normalize
+from odoo.tools import SQL
 
+from odoo.addons.crm_data_governance.bulk import copy_rows
 from odoo.addons.crm_omnichannel.tools.linking import IdentityClaim
 
 from .. import store
@@ -16,9 +15,19 @@ from ..demo_messages import DEMO_VISITS
 from ..tools.tracking import Message, read_messages
 
 LANDING_TABLE = "behavior_event_landing"
-_COPY_ESCAPES = str.maketrans(
-    {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\b": "\\b", "\f": "\\f"}
-)
+LANDING_COLUMNS = {
+    "message_id": "text",
+    "type": "text",
+    "event": "text",
+    "anonymous_id": "text",
+    "user_id": "text",
+    "identity_id": "integer",
+    "timestamp": "timestamp",
+    "received_at": "timestamp",
+    "page": "text",
+    "properties": "jsonb",
+    "context": "jsonb",
+}
 # Days for which a repeated message is known as such.
 DEFAULT_DEDUPLICATION_DAYS = 90
 
@@ -51,6 +60,12 @@ class BehaviorEvent(models.Model):
     page = fields.Char(readonly=True)
     anonymous_id = fields.Char("Anonymous ID", readonly=True)
     user_id = fields.Char("User ID", readonly=True)
+    vouched = fields.Boolean(
+        "User ID Vouched For",
+        readonly=True,
+        help="Told by the company's own server. The user ID that a page tells is kept"
+        " as told: the event is that of the browser.",
+    )
     identity_id = fields.Many2one(
         "omni.identity",
         readonly=True,
@@ -113,11 +128,10 @@ class BehaviorEvent(models.Model):
 
         def to_sql(model, alias, query):
             return SQL(
-                "(%s = ANY(%s) OR coalesce(%s, %s) = ANY(%s)) AND %s = ANY(%s)",
+                "(%s = ANY(%s) OR %s = ANY(%s)) AND %s = ANY(%s)",
                 SQL.identifier(alias, "identity_id"),
                 identities.ids,
-                SQL.identifier(alias, "user_id"),
-                SQL.identifier(alias, "anonymous_id"),
+                SQL.identifier(alias, "visitor"),
                 names,
                 SQL.identifier(alias, "partner_id"),
                 list(value),
@@ -157,8 +171,10 @@ class BehaviorEvent(models.Model):
         :param items: iterable of ``Message`` and ``Refused`` (``tools/tracking.py``)
         :param datetime received_at: naive UTC
         :param bool vouched: whether the sender may tell who somebody is. A page may
-            not: its key is known to everybody, and whoever knows an address would be
-            taken for the customer. What it sends stays with the event.
+            not: its key is known to everybody, and whoever knows an address or a user
+            ID would be taken for the customer. What it sends stays with the event,
+            which is that of the browser: whose the browser is, a login or a server
+            tells.
         :return: list of ``{"index", "messageId", "status"}``, with ``error`` (a code)
             for the refused; status is accepted, duplicate or refused
         """
@@ -180,9 +196,9 @@ class BehaviorEvent(models.Model):
             self._ensure_partitions({item.received_at for item in messages.values()})
             people = self._find_visitors(source, messages.values()) if vouched else {}
             # before they are linked: who has said no is not made known either
-            self._refuse_unwilling(source, messages, verdicts, people)
+            self._refuse_unwilling(source, messages, verdicts, people, vouched)
             self._link_visitors(source, messages.values(), people)
-            landed = self._copy_messages(source, messages.values())
+            landed = self._copy_messages(source, messages.values(), vouched)
             for verdict in verdicts:
                 known = verdict.get("messageId") not in landed
                 if verdict["status"] == "accepted" and known:
@@ -192,30 +208,37 @@ class BehaviorEvent(models.Model):
         return verdicts
 
     @api.model
-    def _copy_messages(self, source, messages):
+    def _copy_messages(self, source, messages, vouched):
         """Bring messages in by COPY; return the ids of those that are new."""
         cr = self.env.cr
-        # It lives as long as the connection, so that a batch does not write the
-        # system catalogue.
-        cr.execute(
-            SQL(
-                """
-                CREATE TEMPORARY TABLE IF NOT EXISTS %s (
-                    position integer, message_id text, type text, event text,
-                    anonymous_id text, user_id text, "timestamp" timestamp,
-                    received_at timestamp, page text, properties jsonb, context jsonb
-                ) ON COMMIT DELETE ROWS
-                """,
-                SQL.identifier(LANDING_TABLE),
-            )
+        visitors = {
+            message.message_id: _visitor(message, vouched) for message in messages
+        }
+        known = self._identities_sudo()._find(
+            visitors.values(), source._identity_scopes()
         )
-        # two landings may share a transaction
-        cr.execute(SQL("DELETE FROM %s", SQL.identifier(LANDING_TABLE)))
-        with closing(StringIO()) as buffer:
-            for position, message in enumerate(messages):
-                buffer.write(_copy_row(position, message))
-            buffer.seek(0)
-            cr.copy_expert(f"COPY {LANDING_TABLE} FROM STDIN", buffer)
+        stamps = {key: found.identity_id for key, found in known.items()}
+        copy_rows(
+            cr,
+            LANDING_TABLE,
+            LANDING_COLUMNS,
+            (
+                (
+                    message.message_id,
+                    message.type,
+                    message.event,
+                    message.anonymous_id,
+                    message.user_id,
+                    stamps.get(visitors[message.message_id]),
+                    message.timestamp,
+                    message.received_at,
+                    message.page,
+                    message.properties,
+                    message.context,
+                )
+                for message in messages
+            ),
+        )
         # Keys go in sorted, so that two senders of the same messages wait for each
         # other instead of locking each other out; ids follow the order of arrival.
         cr.execute(
@@ -230,31 +253,22 @@ class BehaviorEvent(models.Model):
                 ), stored AS (
                     INSERT INTO behavior_event_store
                         (received_at, source_id, company_id, message_id, type, event,
-                         anonymous_id, user_id, identity_id, "timestamp", page,
-                         properties, context)
+                         anonymous_id, user_id, vouched, identity_id, "timestamp",
+                         page, properties, context)
                     SELECT item.received_at, %(source)s, %(company)s, item.message_id,
                            item.type, item.event, item.anonymous_id, item.user_id,
-                           identity.id, item."timestamp", item.page, item.properties,
-                           item.context
+                           %(vouched)s, item.identity_id, item."timestamp", item.page,
+                           item.properties, item.context
                     FROM %(landing)s AS item
                     JOIN fresh USING (message_id)
-                    LEFT JOIN LATERAL (
-                        SELECT known.id FROM omni_identity AS known
-                        WHERE known.kind = CASE WHEN item.user_id IS NULL
-                                                THEN 'anonymous_id' ELSE 'user_id' END
-                          AND known.value = coalesce(item.user_id, item.anonymous_id)
-                          AND known.scope = ANY(%(scopes)s)
-                        ORDER BY array_position(%(scopes)s, known.scope)
-                        LIMIT 1
-                    ) AS identity ON TRUE
                     ORDER BY item.position
                 )
                 SELECT message_id FROM fresh
                 """,
                 source=source.id,
                 company=source.company_id.id,
+                vouched=vouched,
                 landing=SQL.identifier(LANDING_TABLE),
-                scopes=SQL("%s::varchar[]", source._identity_scopes()),
             )
         )
         return {message_id for (message_id,) in cr.fetchall()}
@@ -265,24 +279,30 @@ class BehaviorEvent(models.Model):
 
         :return: ``{message id: partner id}``, those known
         """
-        emails, users = {}, set()
-        for message in messages:
-            email = message.email and email_normalize(message.email)
-            if email:
-                emails[message.index] = email
-            if message.user_id:
-                users.add(message.user_id)
-        if not emails and not users:
-            return {}
-        by_user, by_email = self._find_people(source, users, set(emails.values()))
+        names = {
+            message.message_id: [
+                key
+                for key in (("user_id", message.user_id), ("email", message.email))
+                if key[1]
+            ]
+            for message in messages
+        }
+        known = self._identities_sudo()._resolve_many(
+            {key for keys in names.values() for key in keys},
+            source._identity_scopes(),
+        )
         people = {}
-        for message in messages:
-            partner_id = by_user.get(message.user_id) or by_email.get(
-                emails.get(message.index)
-            )
-            if partner_id:
-                people[message.message_id] = partner_id
+        for message_id, keys in names.items():
+            # the user ID before the address
+            found = [known[key] for key in keys if key in known]
+            if found:
+                people[message_id] = found[0]
         return people
+
+    @api.model
+    def _identities_sudo(self):
+        # sudo: who lands an event (a salesperson's order too) need not see who is who.
+        return self.env["omni.identity"].sudo()
 
     @api.model
     def _link_visitors(self, source, messages, people):
@@ -317,7 +337,7 @@ class BehaviorEvent(models.Model):
         )
         if not source:
             return
-        known = self.env["omni.identity"]._resolve(
+        known = self._identities_sudo()._resolve(
             "anonymous_id", anonymous_id, source._identity_scopes()[0]
         )
         # A browser stays its first customer's.
@@ -325,48 +345,7 @@ class BehaviorEvent(models.Model):
             self._claim_identities(source, {("anonymous_id", anonymous_id): partner.id})
 
     @api.model
-    def _find_people(self, source, users, emails):
-        """Return ``({user id: partner id}, {e-mail: partner id})`` of those known."""
-        scopes = source._identity_scopes()
-        self.env["omni.identity"].flush_model(["kind", "value", "scope", "partner_id"])
-        self.env["res.partner"].flush_model(
-            ["email_normalized", "active", "company_id"]
-        )
-        rows = self.env.execute_query(
-            SQL(
-                """
-                SELECT kind, value, partner_id FROM (
-                    SELECT kind, value, partner_id,
-                           array_position(%(scopes)s, scope) AS rank
-                    FROM omni_identity
-                    WHERE scope = ANY(%(scopes)s)
-                      AND (kind = 'user_id' AND value = ANY(%(users)s)
-                        OR kind = 'email' AND value = ANY(%(emails)s))
-                    UNION ALL
-                    SELECT 'email', email_normalized, min(id), 99
-                    FROM res_partner
-                    WHERE active AND email_normalized = ANY(%(emails)s)
-                      AND (company_id IS NULL OR company_id = %(company)s)
-                    GROUP BY email_normalized
-                    -- an address that several customers share names none of them
-                    HAVING count(*) = 1
-                ) AS found
-                ORDER BY rank DESC
-                """,
-                scopes=SQL("%s::varchar[]", scopes),
-                users=SQL("%s::varchar[]", sorted(users)),
-                emails=SQL("%s::varchar[]", sorted(emails)),
-                company=source.company_id.id,
-            )
-        )
-        by_user, by_email = {}, {}
-        for kind, value, partner_id in rows:
-            # the narrowest scope comes last and wins
-            (by_user if kind == "user_id" else by_email)[value] = partner_id
-        return by_user, by_email
-
-    @api.model
-    def _refuse_unwilling(self, source, messages, verdicts, people):
+    def _refuse_unwilling(self, source, messages, verdicts, people, vouched):
         """Leave out the messages of those who have refused analytics.
 
         Whoever has not answered is a matter of the page, which asks before it sends.
@@ -378,7 +357,9 @@ class BehaviorEvent(models.Model):
             # An order is a fact of the contract, with consent or without.
             return
         persons = {
-            message_id: self._get_persons(source, message, people.get(message_id))
+            message_id: self._get_persons(
+                source, message, people.get(message_id), vouched
+            )
             for message_id, message in messages.items()
         }
         consents = self.env["omni.consent"].with_company(source.company_id)
@@ -397,18 +378,18 @@ class BehaviorEvent(models.Model):
                 verdict.update(status="refused", error="no_consent")
 
     @api.model
-    def _get_persons(self, source, message, partner_id):
+    def _get_persons(self, source, message, partner_id, vouched):
         """Return whose consent a message needs, as ``omni.consent`` names persons.
 
         Who logs in on a browser speaks for themselves, not for its owner; the browser
-        is asked when it is to become theirs.
+        is asked when it is to become theirs, or when the event is to be its own.
         """
         names = {_visitor(message)}
         persons = set()
         if partner_id:
             persons.add(self.env["res.partner"].browse(partner_id))
-            if message.anonymous_id:
-                names.add(("anonymous_id", message.anonymous_id))
+        if (partner_id or not vouched) and message.anonymous_id:
+            names.add(("anonymous_id", message.anonymous_id))
         return persons.union(
             (*name, scope) for name in names for scope in source._identity_scopes()
         )
@@ -554,38 +535,12 @@ class BehaviorEvent(models.Model):
         return count
 
 
-def _visitor(message):
+def _visitor(message, vouched=True):
     """The identifier that names whose message it is, as ``(kind, value)``."""
-    if message.user_id:
+    if message.user_id and vouched:
         return "user_id", message.user_id
     return "anonymous_id", message.anonymous_id
 
 
 def _pretty(value):
     return json.dumps(value, ensure_ascii=False, indent=2) if value else False
-
-
-def _copy_text(value):
-    return "\\N" if value is None else value.translate(_COPY_ESCAPES)
-
-
-def _copy_row(position, message):
-    """Return one line of COPY's text format."""
-    return (
-        "\t".join(
-            (
-                str(position),
-                message.message_id.translate(_COPY_ESCAPES),
-                message.type,
-                _copy_text(message.event),
-                _copy_text(message.anonymous_id),
-                _copy_text(message.user_id),
-                message.timestamp.isoformat(" "),
-                message.received_at.isoformat(" "),
-                _copy_text(message.page),
-                _copy_text(message.properties),
-                _copy_text(message.context),
-            )
-        )
-        + "\n"
-    )

@@ -2,6 +2,8 @@ import importlib
 
 from odoo import api, fields, models
 
+from odoo.addons.crm_data_governance.messages import render
+
 from ..messages import FEATURES
 
 
@@ -118,12 +120,11 @@ class BehaviorFeature(models.Model):
             name: self._render_number(value) if value is not None else "–"
             for name, value in params.items()
         }
-        template = self.env._(text.reason)
-        try:
-            return template % shown
-        except KeyError:
+        rendered = render(self.env, {code: text.reason}, code, shown)
+        if rendered == code:
             # Parameters of another version of the definition: name and value tell.
             return f"{self.env._(text.name)}: {shown[code]}"
+        return rendered
 
     @api.model
     def _render_number(self, value):

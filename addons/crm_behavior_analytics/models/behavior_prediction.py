@@ -1,3 +1,4 @@
+import logging
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -5,10 +6,12 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL, LazyTranslate
 
+from ..messages import render
 from ..tools import prediction as tool
 from .behavior_source import CODE
 
 _lt = LazyTranslate(__name__)
+_logger = logging.getLogger(__name__)
 
 TRAIN_TIMEOUT = 4 * 3600
 SCORE_TIMEOUT = 3600
@@ -156,6 +159,11 @@ class BehaviorPrediction(models.Model):
     job_id = fields.Many2one("omni.job", "Last Job", readonly=True, copy=False)
     job_state = fields.Selection(string="State of the Job", related="job_id.state")
     job_error = fields.Char("Error of the Job", related="job_id.error")
+    problem_code = fields.Char(readonly=True, copy=False)
+    problem_params = fields.Json(readonly=True, copy=False)
+    problem = fields.Char(
+        compute="_compute_problem", help="Why the nightly scoring did not begin."
+    )
     score_ids = fields.One2many("behavior.score", "prediction_id", readonly=True)
     score_count = fields.Integer("Number of Scores", compute="_compute_score_count")
     scored_at = fields.Datetime(
@@ -216,6 +224,15 @@ class BehaviorPrediction(models.Model):
             version = prediction.version_ids.sorted("number", reverse=True)[:1]
             prediction.last_version_id = version
             prediction.findings_text = version.findings_text
+
+    @api.depends("problem_code", "problem_params")
+    @api.depends_context("lang")
+    def _compute_problem(self):
+        for prediction in self:
+            prediction.problem = (
+                render(self.env, prediction.problem_code, prediction.problem_params)
+                or False
+            )
 
     @api.depends("score_ids.as_of")
     def _compute_score_count(self):
@@ -324,9 +341,27 @@ class BehaviorPrediction(models.Model):
     @api.model
     def _cron_score(self):
         """Score each prediction that is in use, as of today."""
-        for prediction in self.search([("version_id", "!=", False)]):
-            if prediction.job_state not in ("waiting", "running"):
-                prediction.action_score()
+        predictions = self.search([("version_id", "!=", False)]).filtered(
+            lambda prediction: prediction.job_state not in ("waiting", "running")
+        )
+        for done, prediction in enumerate(predictions, 1):
+            try:
+                with self.env.cr.savepoint():
+                    prediction.action_score()
+            except Exception as error:
+                # The others are scored all the same.
+                _logger.exception("Prediction %s was not scored", prediction.code)
+                prediction.write(
+                    {
+                        "problem_code": "not_scored",
+                        "problem_params": {
+                            "detail": " ".join(str(error).split())[:300]
+                            or type(error).__name__
+                        },
+                    }
+                )
+            # each in a transaction of its own
+            self.env["ir.cron"]._commit_progress(1, remaining=len(predictions) - done)
 
     # --- JOBS ---
 
@@ -363,6 +398,7 @@ class BehaviorPrediction(models.Model):
             ._export_tables([own, *providers], self.company_id, as_of)
         )
         spec = self._prepare_spec(as_of, providers, tables)
+        self.problem_code = self.problem_params = False
         self.job_id = self.env["omni.job"]._start(
             function,
             {"spec": {**spec, "prediction_id": self.id, **arguments}},

@@ -3,8 +3,14 @@ import re
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
+from odoo.addons.crm_data_governance.tools.origins import (
+    OriginError,
+    is_insecure,
+    origin_of_page,
+    parse_origins,
+)
+
 from ..const import SCOPE
-from ..tools.origins import OriginError, is_insecure, origin_of_page, parse_origins
 
 # Requests a minute: a page's visitors share its key.
 RATE = 6000

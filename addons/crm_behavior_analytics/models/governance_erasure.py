@@ -1,6 +1,8 @@
 from odoo import api, models
 from odoo.tools import SQL
 
+from odoo.addons.crm_omnichannel.tools.normalisers import normal_email
+
 
 class GovernanceErasure(models.AbstractModel):
     _inherit = "governance.erasure"
@@ -11,10 +13,10 @@ class GovernanceErasure(models.AbstractModel):
 
         Before the identities go: they lead to the events.
         """
-        emails = sorted(
-            {value.lower() for kind, value in identities if kind == "email" and value}
-            | ({partner.email_normalized} if partner.email_normalized else set())
-        )
+        addresses = {value for kind, value in identities if kind == "email" and value}
+        addresses |= {partner.email_normalized} - {False}
+        # as an identification holds them, and as told where they are no addresses
+        emails = sorted(addresses | set(map(normal_email, addresses)) - {None})
         # What the person is known by in a source leads to the events of that source.
         names = sorted(
             value
@@ -25,9 +27,14 @@ class GovernanceErasure(models.AbstractModel):
         events = self.env["behavior.event"]._erase(
             SQL(
                 "partner_id = %(partner)s OR partner_id IS NULL AND ("
-                "  coalesce(user_id, anonymous_id) = ANY(%(names)s)"
-                "  OR type = 'identify'"
-                "  AND lower(properties ->> 'email') = ANY(%(emails)s)"
+                "  visitor = ANY(%(names)s)"
+                "  OR type = 'identify' AND properties ->> 'email' = ANY(%(emails)s)"
+                # what a page told
+                "  OR NOT vouched AND (user_id = ANY(%(names)s) OR EXISTS ("
+                "    SELECT FROM omni_identity AS told"
+                "    WHERE told.partner_id = %(partner)s AND told.kind = 'user_id'"
+                "    AND told.value = user_id AND told.scope IN ('company:0',"
+                "      'company:' || company_id, 'source:' || source_id)))"
                 ")",
                 partner=partner.id,
                 names=names,

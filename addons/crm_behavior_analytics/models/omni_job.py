@@ -1,4 +1,13 @@
 from odoo import api, models
+from odoo.tools import LazyTranslate
+
+_lt = LazyTranslate(__name__)
+
+STEPS = {
+    "features": _lt("Computing features"),
+    "training": _lt("Training and testing"),
+    "scoring": _lt("Scoring"),
+}
 
 
 class OmniJob(models.Model):
@@ -6,9 +15,4 @@ class OmniJob(models.Model):
 
     @api.model
     def _progress_texts(self):
-        return {
-            **super()._progress_texts(),
-            "features": self.env._("Computing features"),
-            "training": self.env._("Training and testing"),
-            "scoring": self.env._("Scoring"),
-        }
+        return {**super()._progress_texts(), **STEPS}

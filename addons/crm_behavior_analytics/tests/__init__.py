@@ -4,9 +4,9 @@ from . import (
     test_event_store,
     test_features,
     test_orders,
-    test_origins,
     test_prediction,
     test_tracking,
     test_tracking_http,
     test_training,
+    test_visitor,
 )

@@ -1,4 +1,5 @@
 from datetime import datetime, timedelta
+from itertools import product
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
@@ -6,6 +7,7 @@ from odoo.tests import new_test_user, tagged
 from odoo.tools import SQL
 
 from .. import store
+from ..tools.tracking import read_messages
 from .common import EventCase
 
 
@@ -183,6 +185,100 @@ class TestEventStore(EventCase):
         self.assertEqual(people["p2"], self.partner)
         self.assertFalse(people["p3"], "an unknown user is not the device's owner")
         self.assertEqual(people["p4"], self.partner, "the device stays the first one's")
+
+    def test_a_page_names_nobody(self):
+        """Whoever knows a user ID is not the customer; a trusted way names the browser,
+        and the server is believed."""
+        own = f"source:{self.source.id}"
+        identities = self.env["omni.identity"]
+        identities._claim(self.partner, "user_id", "wang", own)
+        thief = self.env["res.partner"].create({"name": "Thief"})
+
+        def land(vouched, **values):
+            items = read_messages(
+                [self._message("page", **values)], fields.Datetime.now(), "r"
+            )
+            self.Event._land(self.source, items, fields.Datetime.now(), vouched)
+            [event] = self._events(("message_id", "=", values["messageId"]))
+            return event
+
+        told = land(False, userId="wang", messageId="1")
+        self.assertFalse(told.partner_id)
+        self.assertEqual((told.user_id, told.vouched), ("wang", False))
+        nobody = land(False, userId="wang", anonymousId=None, messageId="2")
+        self.assertFalse(nobody.partner_id)
+        vouched = land(True, userId="wang", anonymousId="server", messageId="3")
+        self.assertEqual(vouched.partner_id, self.partner)
+        # the browser's own customer, whatever the page says
+        identities._claim(thief, "anonymous_id", "visitor-1", own)
+        again = land(False, userId="wang", messageId="4")
+        self.assertEqual((again | told).partner_id, thief)
+        found = self._events(("partner_id", "=", self.partner.id))
+        self.assertEqual(found.mapped("message_id"), ["3"])
+        found = self._events(("partner_id", "=", thief.id))
+        self.assertEqual(found, again | told)
+        # what is nobody's goes with the person whom it names
+        land(False, userId="li", anonymousId="visitor-2", messageId="5")
+        self.env["governance.erasure"]._erase_person(self.partner, [("user_id", "li")])
+        self.assertEqual(self._events(), again | told)
+
+    def test_view_and_code_name_the_same(self):
+        """Each event is of whom ``omni.identity`` names, in every scope."""
+        other = self.env["res.partner"].create({"name": "Li Na"})
+        company = self.source.company_id
+        scopes = self.source._identity_scopes()
+        self.assertEqual(len(scopes), 3)
+        wanted = {}
+        for number, owners in enumerate(
+            product((None, self.partner, other), repeat=len(scopes))
+        ):
+            name = f"n-{number}"
+            self._track(
+                self._message("page", anonymousId=name, messageId=f"{name}-a"),
+                self._message("page", userId=name, messageId=f"{name}-u"),
+            )
+            for kind in ("anonymous_id", "user_id"):
+                for partner, scope in zip(owners, scopes, strict=True):
+                    if partner:
+                        self.env["omni.identity"]._claim(partner, kind, name, scope)
+            wanted[name] = next(filter(None, owners), other.browse())
+        # another company's and another source's say nothing here
+        for scope in (f"company:{company.id + 1}", f"source:{self.source.id + 1}"):
+            self.env["omni.identity"]._claim(other, "user_id", "n-0", scope)
+        resolved = self.env["omni.identity"]._resolve_many(
+            [("user_id", name) for name in wanted], scopes
+        )
+        for event in self._events():
+            name = event.user_id or event.anonymous_id
+            self.assertEqual(event.partner_id, wanted[name], event.message_id)
+            self.assertEqual(resolved.get(("user_id", name), False), wanted[name].id)
+
+    def test_one_spelling_of_an_address(self):
+        """Stored, searched and erased as identities hold it."""
+        self.env["omni.identity"]._claim(
+            self.partner, "email", "wei@firm.example", "company:0"
+        )
+        for number, address in enumerate(
+            ("WEI@firm.example", "Wei <wei@Firm.example>", "ｗｅｉ＠firm.example")
+        ):
+            identify = self._message(
+                "identify", anonymousId=f"v-{number}", traits={"email": address}
+            )
+            self._track(identify)
+        self.assertEqual(self._events().partner_id, self.partner)
+        self.assertEqual(
+            {event.properties["email"] for event in self._events()},
+            {"wei@firm.example"},
+        )
+        self._track(
+            self._message(
+                "identify", anonymousId="new", traits={"email": "Li <LI@b.example>"}
+            )
+        )
+        self.env["governance.erasure"]._erase_person(
+            self.partner, [("email", "li@B.example")]
+        )
+        self.assertFalse(self._events())
 
     def test_shared_address_names_nobody(self):
         self.env["res.partner"].create(

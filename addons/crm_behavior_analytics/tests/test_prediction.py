@@ -396,6 +396,12 @@ class TestPrediction(PredictionCase):
         self.assertIsNone(spec["rule"], "its feature is not among those used")
         self.assertEqual(spec["tables"], ["orders"])
 
+    def _run_cron(self):
+        self.env.flush_all()
+        with self.enter_registry_test_mode():
+            self.env.ref("crm_behavior_analytics.ir_cron_score").method_direct_trigger()
+        self.env.invalidate_all()
+
     def test_cron_scores_what_is_in_use(self):
         other = self.prediction.copy({"code": "other"})
         self.prediction.write({"version_id": self.version.id, "state": "active"})
@@ -403,9 +409,37 @@ class TestPrediction(PredictionCase):
         self.env["behavior.prediction"].search(
             [("id", "not in", (self.prediction | other).ids)]
         ).active = False
-        self.env["behavior.prediction"]._cron_score()
+        self._run_cron()
         self.assertTrue(self.prediction.job_id)
         self.assertFalse(other.job_id)
+
+    def test_one_that_fails_does_not_stop_the_others(self):
+        self.env["behavior.prediction"].search([]).active = False
+        broken = self.prediction
+        good = broken.copy({"code": "good"})
+        for prediction in broken | good:
+            version = self.version
+            if prediction == good:
+                version = version.create(
+                    {"prediction_id": good.id, "number": 1, "state": "active"}
+                )
+            prediction.write(
+                {"version_id": version.id, "state": "active", "active": True}
+            )
+        self.version.model = False
+        good.version_id.model = b"e30="
+        with self.assertLogs(
+            "odoo.addons.crm_behavior_analytics.models.behavior_prediction", "ERROR"
+        ):
+            self._run_cron()
+        self.assertFalse(broken.job_id)
+        self.assertTrue(good.job_id)
+        self.assertIn("could not be renewed", broken.problem)
+        self.assertIn("未能更新", broken.with_context(lang="zh_CN").problem)
+        self.assertFalse(good.problem)
+        self.version.model = b"e30="
+        broken.action_score()
+        self.assertFalse(broken.problem)
 
     def test_erasure(self):
         self._replace([self.partner.id, 0.9, []])

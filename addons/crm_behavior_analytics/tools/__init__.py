@@ -1,3 +1,1 @@
 """Pure parts of crm_behavior_analytics: no Odoo import."""
-
-from . import origins

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from json.decoder import WHITESPACE, JSONDecodeError, scanstring
 
 from crm_omnichannel_tools import landing
+from crm_omnichannel_tools.normalisers import normal_email
 
 TYPES = ("track", "page", "screen", "identify", "group", "alias")
 #: types whose own words stand in ``traits``, not in ``properties``
@@ -67,7 +68,8 @@ class Message:
 
     ``index`` is its place in the batch (from 0), ``message_id`` the key that makes it
     land once, ``timestamp`` when it happened by the server's clock, ``received_at``
-    when it arrived, ``email`` the address that an ``identify`` names or None.
+    when it arrived, ``email`` the address that an ``identify`` names, as identities
+    hold it (so in ``properties`` too), or None.
     ``properties`` and ``context`` are canonical JSON texts.
     """
 
@@ -142,9 +144,11 @@ def _page_path(properties, context):
     return None
 
 
-def _email(properties):
-    value = properties.get("email")
-    return value.strip() if isinstance(value, str) and value.strip() else None
+def _with_normal_email(traits):
+    """The traits with their address as identities hold it, where it is one."""
+    value = traits.get("email")
+    address = normal_email(value) if isinstance(value, str) else None
+    return {**traits, "email": address} if address else traits, address
 
 
 class Reader:
@@ -190,6 +194,9 @@ class Reader:
         words = "traits" if kind in TRAIT_TYPES else "properties"
         properties = _object(document, words, "bad_properties")
         context = _object(document, "context", "bad_context") or self.context or {}
+        email = None
+        if kind == "identify":
+            properties, email = _with_normal_email(properties)
         received_at = self._received_at(document)
         has_time = bool(document.get("timestamp") or document.get("originalTimestamp"))
         return Message(
@@ -205,7 +212,7 @@ class Reader:
             page=_page_path(properties, context),
             properties=landing.canonical(properties).decode(),
             context=landing.canonical(context).decode(),
-            email=_email(properties) if kind == "identify" else None,
+            email=email,
         )
 
     def _own_id(self, document, index):
@@ -282,7 +289,7 @@ def _members(text):
         if text[position : position + 1] != ":":
             raise BodyError("bad_request")
         start = _skip(text, position + 1)
-        end = landing._skip_item(text, start)
+        end = landing.skip_item(text, start)
         yield name, start, end
         if text[end : end + 1] == "}":
             return

@@ -1,9 +1,13 @@
 from odoo import api, fields, models
 
 from odoo.addons.crm_data_governance.endpoint import GuardError
+from odoo.addons.crm_data_governance.tools.origins import (
+    OriginError,
+    is_insecure,
+    origin_of_page,
+)
 
 from ..const import SCOPE
-from ..tools.origins import OriginError, is_insecure, origin_of_page
 
 
 class BehaviorSourceCheck(models.TransientModel):

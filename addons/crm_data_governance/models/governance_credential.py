@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import NO_ACCESS, Domain
-from odoo.tools import escape_psql
+from odoo.tools import SQL, escape_psql
 
 from ..endpoint import GuardError
 from ..tools.keys import new_key, read_prefix, same_key
@@ -328,3 +328,7 @@ class GovernanceCredential(models.Model):
                         name=credential.name,
                     )
                 )
+        # What it was used for stays counted. sudo: who may delete a key need not see
+        # counts.
+        usage_sudo = self.env["governance.usage"].sudo()
+        usage_sudo._fold(SQL("credential_id = ANY(%s)", self.ids))

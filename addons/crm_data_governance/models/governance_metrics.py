@@ -71,8 +71,6 @@ class GovernanceMetrics(models.AbstractModel):
             "Decompressed bytes of request bodies",
             labels=("endpoint",),
         )
-        # The counts that were vacuumed make these counters fall, which Prometheus
-        # reads as a restart; it happens to counts that are over a year old.
         for endpoint, total, refused, failed, too_many, size in self.env[
             "governance.usage"
         ]._read_group(

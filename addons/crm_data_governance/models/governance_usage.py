@@ -1,10 +1,12 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from odoo import api, fields, models
 from odoo.tools import SQL
 
 # Months that hourly counts are kept.
 KEEP_DAYS = 400
+# The hour of the counts whose own is not kept any more.
+FOLDED = datetime(1970, 1, 1)
 
 
 class GovernanceUsage(models.Model):
@@ -47,5 +49,39 @@ class GovernanceUsage(models.Model):
     @api.autovacuum
     def _gc_usage(self):
         before = fields.Datetime.now() - timedelta(days=KEEP_DAYS)
-        self.env.cr.execute(SQL("DELETE FROM governance_usage WHERE hour < %s", before))
+        self._fold(SQL("hour < %s", before))
+
+    @api.model
+    def _fold(self, condition):
+        """Add counts up, without hour and key: the counters of ``/metrics`` never fall.
+
+        :param SQL condition: of the rows that go
+        """
+        self.flush_model()
+        self.env.cr.execute(
+            SQL(
+                """
+                WITH gone AS (
+                    DELETE FROM governance_usage
+                    WHERE hour > %(folded)s AND %(condition)s
+                    RETURNING *
+                )
+                INSERT INTO governance_usage AS kept
+                    (endpoint, hour, requests, errors_4xx, errors_5xx, rate_limited,
+                     bytes_in, last_at)
+                SELECT endpoint, %(folded)s, sum(requests), sum(errors_4xx),
+                       sum(errors_5xx), sum(rate_limited), sum(bytes_in), max(last_at)
+                FROM gone GROUP BY endpoint
+                ON CONFLICT (endpoint, hour, COALESCE(credential_id, 0)) DO UPDATE SET
+                    requests = kept.requests + EXCLUDED.requests,
+                    errors_4xx = kept.errors_4xx + EXCLUDED.errors_4xx,
+                    errors_5xx = kept.errors_5xx + EXCLUDED.errors_5xx,
+                    rate_limited = kept.rate_limited + EXCLUDED.rate_limited,
+                    bytes_in = kept.bytes_in + EXCLUDED.bytes_in,
+                    last_at = GREATEST(kept.last_at, EXCLUDED.last_at)
+                """,
+                folded=FOLDED,
+                condition=condition,
+            )
+        )
         self.invalidate_model()

@@ -1,4 +1,5 @@
 from . import test_access
+from . import test_bulk
 from . import test_credential
 from . import test_field_policy
 from . import test_inflate
@@ -7,6 +8,8 @@ from . import test_lineage
 from . import test_masks
 from . import test_messages
 from . import test_metrics
+from . import test_networks
+from . import test_origins
 from . import test_policies
 from . import test_privacy_request
 from . import test_protected_views

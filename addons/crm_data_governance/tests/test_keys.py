@@ -4,7 +4,6 @@ from odoo.tests import BaseCase, tagged
 
 from ..tools.keys import MAX_KEY_LENGTH, new_key, read_prefix, same_key
 from ..tools.language import pick_language
-from ..tools.origins import normal_origin
 
 
 @tagged("post_install", "-at_install")
@@ -54,30 +53,6 @@ class TestKeys(BaseCase):
             self.assertFalse(same_key(made.key, nothing))
         # The row without a key must not be opened by what hashes to its stand-in.
         self.assertFalse(same_key("", ""))
-
-    def test_normal_origin(self):
-        for text, expected in (
-            ("https://www.example.com", "https://www.example.com"),
-            ("HTTPS://WWW.Example.COM/", "https://www.example.com"),
-            ("https://www.example.com:443", "https://www.example.com"),
-            ("http://localhost:8069", "http://localhost:8069"),
-            ("https://例子.中国", "https://xn--fsqu00a.xn--fiqs8s"),
-            ("http://[::1]:80", "http://[::1]"),
-            ("null", None),
-            ("", None),
-            (None, None),
-            ("*", None),
-            ("https://*.example.com", None),
-            ("https://example.com/shop", None),
-            ("https://example.com?x", None),
-            ("https://user@example.com", None),
-            ("https://example.com:port", None),
-            ("https://a b", None),
-            ("ftp://example.com", None),
-            ("example.com", None),
-            ("https://" + "a" * 300 + ".com", None),
-        ):
-            self.assertEqual(normal_origin(text), expected, text)
 
     def test_pick_language(self):
         installed = ["en_US", "zh_CN", "zh_TW", "fr_FR"]

@@ -71,6 +71,22 @@ class TestMetrics(HttpCase):
         )
         self.assertEqual(metrics["crm_governance_rate_limited"]["e.one",], 1)
         self.assertEqual(metrics["crm_governance_received_bytes"]["e.one",], 60)
+        # a counter never falls: not with time, nor with the key
+        self.env["governance.usage"].search([]).hour = "2020-01-01"
+        self.env["governance.usage"]._gc_usage()
+        other, _key = Credential._issue({"name": "e", "scopes": "x"})
+        usage.buffer.add(self.env.cr.dbname, "e.one", other.id, 200, 5)
+        usage.buffer.flush(self.env.cr.dbname)
+        other.action_revoke()
+        other.unlink()
+        later = self._metrics()
+        requests = later["crm_governance_requests"]
+        self.assertEqual(
+            [requests["e.one", status] for status in ("2xx", "4xx", "5xx")], [4, 2, 1]
+        )
+        self.assertEqual(later["crm_governance_received_bytes"]["e.one",], 65)
+        rows = self.env["governance.usage"].search([("endpoint", "=", "e.one")])
+        self.assertEqual(len(rows), 1)
         [lag] = metrics["crm_governance_usage_flush_lag_seconds"].values()
         self.assertTrue(0 <= lag < 60)
 

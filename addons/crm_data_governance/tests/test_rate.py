@@ -116,6 +116,22 @@ class TestReserve(TransactionCase):
         for wait in verdicts[50:]:
             self.assertTrue(1 <= wait <= 3600)
 
+    def test_clients_have_a_limit_each(self):
+        self.env.flush_all()
+        self.registry_enter_test_mode()
+        for client in ("one", "two"):
+            verdicts = [rates.take(self.env, client, 20) for _turn in range(25)]
+            passed = [wait is None for wait in verdicts]
+            self.assertEqual(passed, [True] * 20 + [False] * 5)
+        self.assertIsNone(rates.take(self.env, self.credential.id, 20))
+        rows = self.env["governance.rate"]
+        self.assertEqual(rows.search_count([("client", "in", ("one", "two"))]), 2)
+        rows._gc_rate()
+        self.assertEqual(rows.search_count([]), 3)
+        self.env.cr.execute(SQL("UPDATE governance_rate SET window_no = window_no - 2"))
+        rows._gc_rate()
+        self.assertEqual(rows.search([]).credential_id, self.credential)
+
     def test_no_limit_writes_nothing(self):
         with self.assertQueryCount(0):
             self.assertIsNone(rates.take(self.env, self.credential.id, 0))

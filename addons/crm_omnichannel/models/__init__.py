@@ -1,7 +1,9 @@
 from . import (
     governance_erasure,
+    governance_field_policy,
     governance_lineage,
     governance_metrics,
+    governance_privacy_request,
     omni_channel,
     omni_consent,
     omni_identity,

@@ -1,24 +1,33 @@
 import logging
 import re
-from contextlib import closing
-from io import StringIO
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Domain
 from odoo.tools import SQL
+
+from odoo.addons.crm_data_governance.bulk import copy_rows
 
 from ..demo_documents import DEMO_ANSWERS, DEMO_DOCUMENTS
 from ..tools.adapters import ADAPTERS
 from ..tools.landing import Envelope, LandedItem, pack, read_documents
+from ..tools.linking import IdentityClaim
 from ..tools.mapping import compile_path
+from ..tools.normalisers import normal_email
+from .omni_identity import TYPED_FIELDS
 
 _logger = logging.getLogger(__name__)
 
 LANDING_TABLE = "omni_landing_item"
+LANDING_COLUMNS = {
+    "idempotency_key": "text",
+    "external_id": "text",
+    "payload": "bytea",
+    "updated_at": "timestamp",
+}
+# customers in one statement
+OBSERVE_SIZE = 5000
 _CODE = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_COPY_ESCAPES = str.maketrans(
-    {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\b": "\\b", "\f": "\\f"}
-)
 
 
 class OmniChannel(models.Model):
@@ -272,15 +281,21 @@ class OmniChannel(models.Model):
                 self.env._("The channel %(name)s is paused.", name=self.name)
             )
         refused = []
-        count = 0
-        with closing(StringIO()) as buffer:
+
+        def rows():
             for item in items:
                 if isinstance(item, LandedItem):
-                    buffer.write(_copy_row(count, item))
-                    count += 1
+                    yield (
+                        item.idempotency_key,
+                        item.external_id or None,
+                        pack(item.payload),
+                        item.updated_at,
+                    )
                 else:
                     refused.append({"index": item.index, "error": item.code})
-            accepted = self._copy_items(buffer, received_at) if count else 0
+
+        count = copy_rows(self.env.cr, LANDING_TABLE, LANDING_COLUMNS, rows())
+        accepted = self._insert_landed(received_at) if count else 0
         self._log_landing(received_at, accepted, count - accepted, len(refused))
         if accepted:
             self.env["omni.record"].invalidate_model()
@@ -292,27 +307,10 @@ class OmniChannel(models.Model):
             "refused": refused,
         }
 
-    def _copy_items(self, buffer, received_at):
-        """Bring rows in by COPY and insert those that are new; return their number."""
+    def _insert_landed(self, received_at):
+        """Insert the landed rows that are new; return their number."""
         cr = self.env.cr
         self.flush_recordset(["company_id"])
-        # It lives as long as the connection, so that a batch does not write the
-        # system catalogue; a rolled back creation is simply made again.
-        cr.execute(
-            SQL(
-                """
-                CREATE TEMPORARY TABLE IF NOT EXISTS %s (
-                    position integer, idempotency_key text, external_id text,
-                    payload bytea, updated_at timestamp
-                ) ON COMMIT DELETE ROWS
-                """,
-                SQL.identifier(LANDING_TABLE),
-            )
-        )
-        # two landings may share a transaction
-        cr.execute(SQL("DELETE FROM %s", SQL.identifier(LANDING_TABLE)))
-        buffer.seek(0)
-        cr.copy_expert(f"COPY {LANDING_TABLE} FROM STDIN", buffer)
         # Ids follow the order of arrival; rows go in by key, so that two senders of
         # the same records wait for each other instead of locking each other out.
         cr.execute(
@@ -395,54 +393,41 @@ class OmniChannel(models.Model):
     # --- OBSERVING ---
 
     def _observe_partners(self):
-        """Give the customers of Odoo their identities; return how many are new."""
+        """Give the customers of Odoo their identities; return how many are new.
+
+        What several customers share names none of them, and is left out.
+        """
         self.ensure_one()
-        partners = self.env["res.partner"]
-        partners.flush_model(["email_normalized", "phone_sanitized", "company_id"])
-        company = self.company_id.id or 0
-        self.env.cr.execute(
-            SQL(
-                """
-                INSERT INTO omni_identity
-                    (kind, value, scope, partner_id, channel_id, company_id,
-                     first_seen_at, last_seen_at)
-                SELECT found.kind, found.value, %(scope)s, min(partner.id),
-                       %(channel)s, %(owner)s, %(now)s, %(now)s
-                FROM res_partner AS partner
-                CROSS JOIN LATERAL (VALUES
-                    ('email', partner.email_normalized),
-                    ('phone', partner.phone_sanitized)
-                ) AS found (kind, value)
-                WHERE partner.active AND coalesce(found.value, '') != ''
-                  AND (partner.company_id IS NULL OR partner.company_id = %(company)s)
-                GROUP BY found.kind, found.value
-                ORDER BY found.kind, found.value
-                ON CONFLICT (kind, value, scope) DO NOTHING
-                """,
-                scope=f"company:{company}",
-                channel=self.id,
-                owner=company or None,
-                company=company,
-                now=fields.Datetime.now(),
-            )
+        # sudo: whoever may observe takes over all customers of the channel's company.
+        partners_sudo = self.env["res.partner"].sudo()
+        identities_sudo = self.env["omni.identity"].sudo()
+        company_id = self.company_id.id
+        domain = Domain("company_id", "in", [False, company_id]) & Domain.OR(
+            Domain(name, "!=", False) for name in TYPED_FIELDS.values()
         )
-        self.env["omni.identity"].invalidate_model()
-        return self.env.cr.rowcount
-
-
-def _copy_row(position, item):
-    """Return one line of COPY's text format."""
-    return (
-        "\t".join(
-            (
-                str(position),
-                item.idempotency_key.translate(_COPY_ESCAPES),
-                item.external_id.translate(_COPY_ESCAPES)
-                if item.external_id
-                else "\\N",
-                "\\\\x" + pack(item.payload).hex(),
-                item.updated_at.isoformat(" ") if item.updated_at else "\\N",
-            )
-        )
-        + "\n"
-    )
+        count, last_id = 0, 0
+        while partners := partners_sudo.search_fetch(
+            domain & Domain("id", ">", last_id),
+            list(TYPED_FIELDS.values()),
+            order="id",
+            limit=OBSERVE_SIZE,
+        ):
+            last_id = partners[-1].id
+            claims = [
+                IdentityClaim(
+                    kind,
+                    normal_email(value) if kind == "email" else value,
+                    f"company:{company_id or 0}",
+                    partner_id,
+                    self.id,
+                    company_id=company_id or None,
+                )
+                for kind, name in TYPED_FIELDS.items()
+                for value, partner_id in identities_sudo._find_typed(
+                    kind, set(partners.mapped(name)) - {False}, [company_id]
+                ).items()
+            ]
+            claims = [claim for claim in claims if claim.value]
+            count += len(identities_sudo._claim_many(claims, seen_again=False))
+            partners.invalidate_recordset(flush=False)
+        return count

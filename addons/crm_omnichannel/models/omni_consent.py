@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
 
-from ..tools.consent import allowed, current, refused
+from ..tools.consent import GRANTED, allowed, current, newest, refused
 
 IDENTITY_FIELDS = ("identity_kind", "identity_value", "identity_scope")
 
@@ -288,20 +288,46 @@ class OmniConsent(models.Model):
     @api.model
     def _prepare_persons(self, persons):
         """Return the persons as columns."""
-        rows = []
-        for person in persons:
-            if isinstance(person, models.BaseModel):
-                person.ensure_one()
-                rows.append((person.id, None, None, None))
-            else:
-                kind, value, scope = person
-                rows.append((None, kind, value, scope))
-        columns = map(list, zip(*rows, strict=True))
+        columns = map(list, zip(*map(_subject, persons), strict=True))
         return dict(
             zip(("partners", "kinds", "values", "scopes"), columns, strict=True)
         )
 
     # --- TELL ---
+
+    @api.model
+    def _note_choice(self, person, purposes, agreed, channel, at, **values):
+        """Add what a person chose where it is not their last word already.
+
+        A browser tells its choice with each visit: that is one answer, and one that is
+        older than what the person said since changes nothing.
+
+        :param person: as for ``check``
+        :param purposes: iterable of purposes
+        :param bool agreed: what was chosen
+        :param str channel: where
+        :param datetime at: when (naive UTC)
+        :param values: as for :meth:`_record`
+        :return: ``omni.consent``, the new answers
+        """
+        [answers] = self._get_answers([person])
+        subject = _subject(person)
+        last = {
+            key[1]: answer
+            for key, answer in newest(answers).items()
+            if key[0] == subject and key[2] == channel
+        }
+        consents = self.browse()
+        for purpose in purposes:
+            word = last.get(purpose)
+            granted = bool(word) and word["state"] == GRANTED
+            if word and (granted == agreed or word["at"] > at):
+                continue
+            state = "granted" if agreed else "revoked" if granted else "denied"
+            consents |= self._record(
+                person, purpose, state, channel, **{"at": at, **values}
+            )
+        return consents
 
     @api.model
     def _record(self, person, purpose, state, channel=None, **values):
@@ -325,3 +351,11 @@ class OmniConsent(models.Model):
                 **values,
             }
         )
+
+
+def _subject(person):
+    """A person as ``(partner id, kind, value, scope)``, as answers name theirs."""
+    if isinstance(person, models.BaseModel):
+        person.ensure_one()
+        return person.id, None, None, None
+    return None, *person

@@ -1,10 +1,13 @@
 from odoo import api, fields, models
+from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ..columns import shown
-from ..tools.linking import KIND_ORDER, IdentityClaim
+from ..tools.linking import KIND_ORDER, IdentityClaim, resolve
 
 MAX_VALUE = 256
+#: kind -> field of the partner that tells it of customers typed into Odoo
+TYPED_FIELDS = {"email": "email_normalized", "phone": "phone_sanitized"}
 
 
 class OmniIdentity(models.Model):
@@ -22,6 +25,11 @@ class OmniIdentity(models.Model):
     )
     kind = fields.Selection("_selection_kind", required=True)
     value = fields.Char(required=True, index=True)
+    shown_value = fields.Char(
+        "Shown As",
+        compute="_compute_shown_value",
+        help="A telephone or an e-mail as you may see that of the customer.",
+    )
     scope = fields.Char(
         required=True,
         default="company:0",
@@ -57,6 +65,19 @@ class OmniIdentity(models.Model):
         ]
 
     # --- SHOW ---
+
+    @api.depends("kind", "value")
+    @api.depends_context("uid")
+    def _compute_shown_value(self):
+        for identity in self:
+            identity.shown_value = self._shown_value(identity.kind, identity.value)
+
+    @api.depends("shown_value")
+    @api.depends_context("uid")
+    def _compute_display_name(self):
+        kinds = dict(self._fields["kind"]._description_selection(self.env))
+        for identity in self:
+            identity.display_name = identity.shown_value or kinds.get(identity.kind)
 
     @api.model
     def _shown_value(self, kind, value):
@@ -165,17 +186,92 @@ class OmniIdentity(models.Model):
     def _resolve(self, kind, value, scopes):
         """Return the customer who is known by an identifier, or none.
 
-        :param scopes: one scope, or several that must not name different customers
+        :param scopes: one scope, or several
         :return: ``res.partner``
         """
-        scopes = [scopes] if isinstance(scopes, str) else list(scopes)
-        partners = self.env["res.partner"]
-        if not value:
-            return partners
-        found = self.search(
-            [("kind", "=", kind), ("value", "=", value), ("scope", "in", scopes)]
-        ).partner_id
-        return found if len(found) == 1 else partners
+        scopes = [scopes] if isinstance(scopes, str) else scopes
+        found = self._resolve_many([(kind, value)], scopes)
+        return self.env["res.partner"].browse(found.get((kind, value), ()))
+
+    @api.model
+    def _resolve_many(self, keys, scopes):
+        """Return the customers who are known by identifiers: the one rule of all.
+
+        The narrowest scope that knows an identifier decides; where several of one
+        breadth name different customers, it names none.  Whom no identity names, a
+        customer of the scopes' companies has who alone has the e-mail or telephone.
+
+        :param keys: iterable of ``(kind, value)``, values in their normal form
+        :param scopes: iterable of str
+        :return: ``{(kind, value): partner id}``, those known
+        """
+        keys, scopes = set(keys), set(scopes)
+        people = {
+            key: found.partner_id for key, found in self._find(keys, scopes).items()
+        }
+        company_ids = [
+            int(scope.partition(":")[2]) or False
+            for scope in scopes
+            if scope.startswith("company:")
+        ]
+        for kind in TYPED_FIELDS if company_ids else ():
+            values = {
+                key[1]
+                for key in keys
+                if key[0] == kind and key[1] and key not in people
+            }
+            typed = self._find_typed(kind, values, company_ids)
+            people.update({(kind, value): typed[value] for value in typed})
+        return people
+
+    @api.model
+    def _find(self, keys, scopes):
+        """Return the identities that name somebody, by :func:`~.linking.resolve`.
+
+        :param keys: as for :meth:`_resolve_many`
+        :param scopes: as for :meth:`_resolve_many`
+        :return: ``{(kind, value): Found}``
+        """
+        keys = {key for key in keys if key[1]}
+        if not keys:
+            return {}
+        query = self._search(
+            Domain("kind", "in", {kind for kind, _value in keys})
+            & Domain("value", "in", {value for _kind, value in keys})
+            & Domain("scope", "in", list(scopes))
+        )
+        rows = self.env.execute_query(
+            query.select(
+                *(
+                    self._field_to_sql(self._table, name, query)
+                    for name in ("kind", "value", "scope", "id", "partner_id")
+                )
+            )
+        )
+        return resolve(row for row in rows if row[:2] in keys)
+
+    @api.model
+    def _find_typed(self, kind, values, company_ids):
+        """Return the customers typed into Odoo who alone have an address or number.
+
+        :param str kind: one of ``TYPED_FIELDS``
+        :param values: iterable of values in their normal form
+        :param company_ids: of the companies; False: customers of no company, who are
+            found in any case
+        :return: ``{value: partner id}``
+        """
+        if not values:
+            return {}
+        name = TYPED_FIELDS[kind]
+        groups = self.env["res.partner"]._read_group(
+            Domain(name, "in", list(values))
+            & Domain("company_id", "in", [False, *company_ids]),
+            [name],
+            ["id:min"],
+            # what several customers share names none of them
+            having=[("__count", "=", 1)],
+        )
+        return dict(groups)
 
     @api.model
     def _check_identifier(self, kind, value, scope):

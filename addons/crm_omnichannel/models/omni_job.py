@@ -15,15 +15,17 @@ import psycopg2
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.modules.module import get_module_path
-from odoo.tools import config
+from odoo.tools import LazyTranslate, config
 from odoo.tools.constants import GC_UNLINK_LIMIT
 
 import odoo.addons
 from odoo.addons.crm_data_governance.db import CONCURRENCY_ERRORS
+from odoo.addons.crm_data_governance.messages import render
 
 from ..runner import FILE_NAMES, JobFolder, end_process, process_key
 
 _logger = logging.getLogger(__name__)
+_lt = LazyTranslate(__name__)
 
 _FUNCTION = re.compile(r"crm_[a-z0-9_]+_tools(\.\w+)*:\w+\Z")
 _FILE_NAME = re.compile(r"\w[\w.-]*\Z")
@@ -49,6 +51,21 @@ MAX_TRIES = 8
 # that gathers into it may still be open.
 ORPHAN_SECONDS = 24 * 3600
 KEEP_DAYS = 90
+# What ended a job.
+ERROR_TEXTS = {
+    "collect": _lt("The result could not be stored (%(type)s)."),
+    "cpu": _lt("The calculation used up its processor time."),
+    "exception": _lt("The calculation stopped with an error (%(type)s)."),
+    "function": _lt("There is no calculation %(function)s."),
+    "lost": _lt(
+        "The process ended without a result: it was stopped from outside, ran"
+        " out of memory or its machine was restarted."
+    ),
+    "memory": _lt("The calculation needed more than its %(memory)s MB of memory."),
+    "start": _lt("The process could not be started (%(reason)s)."),
+    "timeout": _lt("The calculation took longer than its time limit."),
+    "unreadable": _lt("The result could not be read."),
+}
 
 # Processes that this one started, kept until they are reaped.
 _children = {}
@@ -175,16 +192,23 @@ class OmniJob(models.Model):
     @api.depends_context("lang")
     def _compute_progress_text(self):
         for job in self:
-            job.progress_text = job._render_code(
-                job._progress_texts(), job.progress_code, job.progress_params
+            job.progress_text = (
+                render(
+                    self.env,
+                    self._progress_texts(),
+                    job.progress_code,
+                    job.progress_params,
+                )
+                or False
             )
 
     @api.depends("error_code", "error_params")
     @api.depends_context("lang")
     def _compute_error(self):
         for job in self:
-            job.error = job._render_code(
-                job._error_texts(), job.error_code, job.error_params
+            job.error = (
+                render(self.env, self._error_texts(), job.error_code, job.error_params)
+                or False
             )
 
     @api.model
@@ -193,7 +217,7 @@ class OmniJob(models.Model):
 
         An addon with jobs of its own adds its steps here.
 
-        :return: dict of code to translated text with named placeholders
+        :return: ``{code: lazy text}``, params as placeholders
         """
         return {}
 
@@ -201,42 +225,9 @@ class OmniJob(models.Model):
     def _error_texts(self):
         """Texts of the errors that end a job, by code; extended as the steps are.
 
-        :return: dict of code to translated text with named placeholders
+        :return: ``{code: lazy text}``, params as placeholders
         """
-        return {
-            "collect": self.env._("The result could not be stored (%(type)s)."),
-            "cpu": self.env._("The calculation used up its processor time."),
-            "exception": self.env._(
-                "The calculation stopped with an error (%(type)s)."
-            ),
-            "function": self.env._("There is no calculation %(function)s."),
-            "lost": self.env._(
-                "The process ended without a result: it was stopped from outside, ran"
-                " out of memory or its machine was restarted."
-            ),
-            "memory": self.env._(
-                "The calculation needed more than its %(memory)s MB of memory."
-            ),
-            "start": self.env._("The process could not be started (%(reason)s)."),
-            "timeout": self.env._("The calculation took longer than its time limit."),
-            "unreadable": self.env._("The result could not be read."),
-        }
-
-    @api.model
-    def _render_code(self, texts, code, params):
-        """Render a stored code in the reader's language.
-
-        :param dict texts: translated texts by code
-        :param str code: stored code, may be empty
-        :param dict params: values for the placeholders
-        """
-        if not code:
-            return False
-        try:
-            return texts.get(code, code) % (params or {})
-        except (KeyError, TypeError, ValueError):
-            # Parameters of another version of the code: the bare code still tells.
-            return code
+        return ERROR_TEXTS
 
     # --- CRUD ---
 

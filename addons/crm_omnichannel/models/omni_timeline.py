@@ -5,6 +5,8 @@ from odoo.fields import Domain
 from odoo.tools import SQL, LazyTranslate, format_amount
 from odoo.tools.mail import html_to_inner_content
 
+from odoo.addons.crm_data_governance.messages import render
+
 from ..columns import asked, readable, shown
 from ..tools.timeline import (
     TimelineSource,
@@ -142,10 +144,7 @@ class OmniTimeline(models.AbstractModel):
     @api.model
     def _prepare_entry(self, entry, source, texts):
         params = entry["params"]
-        text = entry["code"]
-        if message := texts.get(entry["code"]):
-            text = self.env._(message)
-            text %= self._render_params(params)
+        text = render(self.env, texts, entry["code"], self._render_params(params))
         return {
             "at": format_at(entry["at"]),
             "all_day": bool(entry.get("all_day")),

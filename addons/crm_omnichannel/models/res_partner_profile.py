@@ -114,13 +114,16 @@ class ResPartner(models.Model):
         query = identities._search(
             [("partner_id", "in", family.ids)], order=identities._order
         )
-        names = ("kind", "value", "partner_id", "last_seen_at")
         channel = query.left_join(
             identities._table, "channel_id", "omni_channel", "id", "channel"
         )
         rows = self.env.execute_query(
             query.select(
-                *(readable(identities, name) for name in names),
+                readable(identities, "kind"),
+                # closed or not: it is shown as _shown_value says
+                SQL.identifier(identities._table, "value"),
+                readable(identities, "partner_id"),
+                readable(identities, "last_seen_at"),
                 readable(self.env["omni.channel"], "name", channel),
             )
         )

@@ -4,6 +4,8 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.tools import SQL, LazyTranslate, float_round, format_amount
 
+from odoo.addons.crm_data_governance.messages import render
+
 from ..tools.tier import decide
 
 _lt = LazyTranslate(__name__)
@@ -81,9 +83,7 @@ class ResPartner(models.Model):
                     params["amount"] = format_amount(
                         self.env, params["amount"], currency
                     )
-                message = texts.get(part["code"])
-                text = self.env._(message) if message else part["code"]
-                parts.append(text % params if message else text)
+                parts.append(render(self.env, texts, part["code"], params))
             if reason["code"] == "manual" and partner.customer_tier_note:
                 parts.append(partner.customer_tier_note)
             partner.customer_tier_reason_text = " · ".join(parts)

@@ -1,5 +1,6 @@
 import json
 
+from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
 from odoo.tools import SQL
@@ -121,6 +122,53 @@ class TestFieldPolicies(OmniCase):
                     self.assertNotIn(value, sources)
                 self.assertEqual("138****1234" in sources, masked)
                 self.assertEqual("139****5678" in sources, masked)
+                policies.unlink()
+
+    def test_identities_hide_what_the_customer_hides(self):
+        """In their list, their names, a search, a group, an order and an export."""
+        identities = self.env["omni.identity"].with_user(self.seller)
+        mine = [("partner_id", "=", self.partner.id)]
+        shown = identities.search(mine).mapped("shown_value")
+        self.assertEqual(set(shown), {"1", PHONE, OLD_PHONE, EMAIL})
+        self.assertTrue(identities.search([("value", "=", PHONE)]))
+        for access in ("masked", "hidden"):
+            with self.subTest(access=access):
+                policies = self.close("res.partner", ["phone"], access, "phone")
+                self.env.invalidate_all()
+                found = identities.search(mine)
+                phones = {"+86 138****1234", "+86 139****5678"}
+                self.assertEqual(
+                    set(found.mapped("shown_value")) - {False},
+                    {"1", EMAIL} | (phones if access == "masked" else set()),
+                )
+                specification = dict.fromkeys(
+                    ("kind", "value", "shown_value", "display_name"), {}
+                )
+                told = json.dumps(
+                    [
+                        found.web_read(specification),
+                        found.read(["value", "display_name"]),
+                        found._export_rows([["value"], ["shown_value"]]),
+                        identities.name_search("13"),
+                        identities.web_search_read(mine, specification),
+                    ]
+                )
+                for value in (PHONE, OLD_PHONE):
+                    self.assertNotIn(value, told)
+                for ask in (
+                    lambda: identities.search([("value", "=", PHONE)]),
+                    lambda: identities.search([("value", "=like", "+8613%")]),
+                    lambda: identities.search(mine, order="value"),
+                    lambda: identities.formatted_read_group(mine, ["value"]),
+                    lambda: self.partner.with_user(self.seller).search(
+                        [("omni_identity_ids.value", "ilike", "138")]
+                    ),
+                    lambda: self.env["omni.consent"]
+                    .with_user(self.seller)
+                    .search([("identity_value", "=", PHONE)]),
+                ):
+                    with self.assertRaises(AccessError):
+                        ask()
                 policies.unlink()
 
     def test_amounts(self):

@@ -188,6 +188,9 @@ class TestGovernanceHooks(OmniCase):
                 "domain": f'[("id", "in", {[ada.id, bob.id]})]',
             }
         )
+        told = self.env["governance.privacy.request"]._get_identities(ada)
+        for key in (("anonymous_id", "a-1"), ("user_id", "42"), address[:2]):
+            self.assertIn(key, told, "the hooks are told whom to erase")
         result = self.env["governance.erasure"]._erase_person(
             ada,
             [

@@ -64,6 +64,48 @@ class TestIdentity(OmniCase):
         self.assertEqual(self.identities._resolve("user_id", "2", scopes[1:]), self.bob)
         self.assertFalse(self.identities._resolve("user_id", "", scopes))
 
+    def test_the_narrowest_scope_decides(self):
+        for partner, value, scope in (
+            (self.ada, "1", "company:0"),
+            (self.bob, "1", "company:7"),
+            (self.ada, "2", "company:0"),
+            (self.bob, "2", "source:1"),
+            (self.ada, "3", "source:1"),
+            (self.bob, "3", "source:2"),
+            (self.bob, "3", "company:0"),
+            (self.bob, "4", "company:8"),
+        ):
+            self.identities._claim(partner, "user_id", value, scope)
+        keys = [("user_id", value) for value in "1234"] + [("anonymous_id", "1")]
+        scopes = ["company:0", "source:2", "company:7", "source:1"]
+        self.assertEqual(
+            self.identities._resolve_many(keys, scopes),
+            {("user_id", "1"): self.bob.id, ("user_id", "2"): self.bob.id},
+            "two sources that disagree name nobody, whatever all are told",
+        )
+
+    def test_typed_customers_are_known_by_their_address(self):
+        company = self.env.company
+        self.ada.write({"email": "Ada@typed.example", "phone": "+8613916123456"})
+        self.bob.write({"email": "bob@typed.example", "company_id": company.id})
+        resolve = self.identities._resolve
+        own = f"company:{company.id}"
+        for kind, value, scopes, person in (
+            ("email", "ada@typed.example", "company:0", self.ada),
+            ("phone", "+8613916123456", own, self.ada),
+            ("email", "bob@typed.example", ["source:1", own], self.bob),
+            ("email", "bob@typed.example", "company:0", None),
+            ("email", "ada@typed.example", "source:1", None),
+            ("user_id", "ada@typed.example", "company:0", None),
+        ):
+            found = resolve(kind, value, scopes)
+            self.assertEqual(found, person or found.browse(), (kind, value, scopes))
+        # what an identity says counts before
+        self.identities._claim(self.bob, "email", "ada@typed.example", "company:0")
+        self.assertEqual(
+            resolve("email", "ada@typed.example", [own, "company:0"]), self.bob
+        )
+
     def test_who_has_it_keeps_it(self):
         self.identities._claim(self.ada, "user_id", "u-1", "source:1")
         found = self.identities._claim(self.bob, "user_id", "u-1", "source:1")

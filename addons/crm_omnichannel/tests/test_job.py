@@ -18,6 +18,8 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import BaseCase, TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.crm_data_governance.messages import render
+
 from ..models import omni_job
 from ..runner import Job, JobFolder, end_process, process_key
 
@@ -262,8 +264,9 @@ class TestJob(JobCase, TransactionCase):
     def test_every_error_text_has_its_parameters(self):
         params = {"type": "T", "function": "F", "memory": 1, "reason": "R"}
         for code, text in self.Job._error_texts().items():
-            self.assertNotIn("%(", self.Job._render_code({code: text}, code, params))
-            self.assertNotEqual(self.Job._render_code({code: text}, code, params), code)
+            rendered = render(self.env, {code: text}, code, params)
+            self.assertNotIn("%(", rendered)
+            self.assertNotEqual(rendered, code)
 
     def test_memory(self):
         job = self._run("hog", memory=512)

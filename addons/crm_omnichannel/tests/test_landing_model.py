@@ -1,5 +1,6 @@
 import json
 from datetime import datetime, timedelta
+from unittest.mock import patch
 
 from psycopg2.errors import UniqueViolation
 
@@ -187,3 +188,18 @@ class TestLandingModel(OmniCase):
         )
         self.assertEqual(partner.omni_channel_ids, channel)
         self.assertEqual(channel._observe_partners(), 0)
+
+    def test_a_shared_address_is_nobodys(self):
+        """As for whoever writes from it: it names none of those who have it."""
+        ada, bob = self.env["res.partner"].create(
+            [
+                {"name": "Ada", "email": "office@observed.example"},
+                {"name": "Bob", "email": "Office@observed.example"},
+            ]
+        )
+        bob.phone = "+8613916123457"
+        channel = self.make_channel("odoo", type="odoo")
+        with patch("odoo.addons.crm_omnichannel.models.omni_channel.OBSERVE_SIZE", 1):
+            channel._observe_partners()
+        self.assertFalse(ada.omni_identity_ids)
+        self.assertEqual(bob.omni_identity_ids.mapped("kind"), ["phone"])

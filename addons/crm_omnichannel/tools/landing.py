@@ -294,7 +294,7 @@ def _encode_payload(text):
         raise Verdict("bad_encoding") from error
 
 
-def _skip_item(text, start):
+def skip_item(text, start):
     """Return where the item that begins at ``start`` ends: a comma, ``]`` or the end.
 
     Only brackets and strings are looked at, so it passes over what is no JSON.
@@ -321,14 +321,14 @@ def _scan_item(text, start, quick):
     first failure each item is cut out and parsed alone.
     """
     if not quick:
-        return None, _skip_item(text, start)
+        return None, skip_item(text, start)
     try:
         document, end = _decoder.scan_once(text, start)
     except (StopIteration, ValueError, RecursionError):
-        return None, _skip_item(text, start)
+        return None, skip_item(text, start)
     end = WHITESPACE.match(text, end).end()
     if document is None or text[end : end + 1] not in (",", "]"):
-        return None, _skip_item(text, start)
+        return None, skip_item(text, start)
     return document, end
 
 

@@ -39,6 +39,13 @@ class IdentityClaim(NamedTuple):
     company_id: "int | None" = None
 
 
+class Found(NamedTuple):
+    """An identifier that is known: the identity, and whose it is."""
+
+    identity_id: int
+    partner_id: int
+
+
 @dataclass
 class Claim:
     """What a record brings: ``keys`` are ``(kind, value, scope)`` tuples, ``name`` is
@@ -103,6 +110,37 @@ def link(claims, known, names, taken):
                 taken.add((person, claim.channel))
         links.append(result)
     return links
+
+
+def breadth(scope):
+    """How many people a scope spans: 0 one channel or source, 1 a company, 2 all."""
+    if scope == "company:0":
+        return 2
+    return 1 if scope.startswith("company:") else 0
+
+
+def resolve(rows):
+    """Return whom each identifier names, of all that is known of it.
+
+    The narrowest scope that knows it decides; where several of one breadth name
+    different people, it names nobody.
+
+    :param rows: iterable of ``(kind, value, scope, identity id, partner id)``
+    :return: ``{(kind, value): Found}``
+    """
+    nearest = {}
+    for kind, value, scope, identity_id, partner_id in rows:
+        width = breadth(scope)
+        known = nearest.setdefault((kind, value), (width, []))
+        if width < known[0]:
+            known = nearest[kind, value] = (width, [])
+        if width == known[0]:
+            known[1].append(Found(identity_id, partner_id))
+    return {
+        key: min(found)
+        for key, (_width, found) in nearest.items()
+        if len({one.partner_id for one in found}) == 1
+    }
 
 
 def _find(claim, keys, known, names, taken):

@@ -261,6 +261,19 @@ def email(value, argument=None):
     return address
 
 
+def normal_email(value):
+    """The address as :func:`email` gives it, or None for what is none.
+
+    The one spelling under which an address is stored as an identity and searched.
+
+    :param value: as sent, any JSON value
+    """
+    try:
+        return email(value)
+    except BadValue:
+        return None
+
+
 # --- DATES ---
 
 _DATE_FORMS = (

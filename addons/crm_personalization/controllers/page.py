@@ -1,7 +1,7 @@
 from odoo.http import Controller, request
 from odoo.tools import LazyTranslate
 
-from odoo.addons.crm_data_governance.endpoint import GuardError, guarded, json_response
+from odoo.addons.crm_data_governance.endpoint import guarded, json_response
 
 from . import reading
 
@@ -24,25 +24,25 @@ class PersonalizationPage(Controller):
         person.  The page tells what it has shown by the signed notes in it, which is
         recorded; a visitor in a segment gets the cookie of the segment.
         """
-        self._check_same_site()
+        request.guard.check_same_site()
         data = reading.read_json()
         slots = reading.read_slots(data, self._code_of)
         website = request.env["website"].get_current_website()
         lang = reading.read_lang(data.get("lang"))
         if lang:
             website = website.with_context(lang=lang)
-        consent = website._personalization_consent()
-        anonymous_id = reading.read_id(data, "anonymousId") if consent else ""
-        user = self._user(website)
+        anonymous_id = reading.read_id(data, "anonymousId")
+        user = website._visiting_user()
         partner = user.partner_id.with_company(website.sudo().company_id)
-        known = partner or self._known_by(website, anonymous_id)
+        website._meet_visitor(partner, anonymous_id)
+        # An id in a browser is no proof: it lends its segments, never a word.
+        known = partner or website._visitor_known_by(anonymous_id)
+        consent = website._visitor_agrees("personalization", known)
         if known and known._personalization_refuses(website.sudo().company_id):
             # As a stranger, of whom nothing is kept.
             partner, known = partner.browse(), known.browse()
-        if partner and anonymous_id:
-            # sudo: a visitor may not read sources; it is their own browser.
-            events_sudo = website.sudo().env["behavior.event"]
-            events_sudo._claim_login(website.sudo(), partner, anonymous_id)
+        elif not partner and not consent:
+            known = known.browse()
         segment_ids = website._personalization_segments_of(known)
         answer, rows = {}, []
         exposures = request.env["personalization.exposure"]
@@ -79,41 +79,6 @@ class PersonalizationPage(Controller):
     @staticmethod
     def _code_of(entry):
         return entry.get("code") if isinstance(entry, dict) else None
-
-    @staticmethod
-    def _check_same_site():
-        """A page elsewhere may not have a visitor's contents recorded."""
-        headers = request.httprequest.headers
-        site = headers.get("Sec-Fetch-Site")
-        origin = headers.get("Origin")
-        if site not in (None, "same-origin") or (
-            origin and origin.partition("://")[2] != request.httprequest.host
-        ):
-            raise GuardError(403, "forbidden")
-
-    @staticmethod
-    def _user(website):
-        """Who is logged in: the guard runs as nobody, the session was verified.
-
-        :return: ``res.users`` (superuser), empty for a public visitor
-        """
-        # sudo: the visitor's own record.
-        users_sudo = website.sudo().env["res.users"]
-        user_sudo = users_sudo.browse(request.session.uid or ()).exists()
-        if not user_sudo or user_sudo._is_public():
-            return users_sudo
-        return user_sudo
-
-    @staticmethod
-    def _known_by(website, anonymous_id):
-        """The customer whom the tracking identified by this id.
-
-        It lends its segments, never a word: an id in a browser is no proof.
-        """
-        # sudo: a visitor may not read identities.
-        env_sudo = website.sudo().env
-        scopes = env_sudo["behavior.source"]._company_scopes(website.sudo().company_id)
-        return env_sudo["omni.identity"]._resolve("anonymous_id", anonymous_id, scopes)
 
     @staticmethod
     def _shown(website, code, entry, partner, segment_ids):

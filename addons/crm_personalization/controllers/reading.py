@@ -5,6 +5,7 @@ import json
 from odoo.http import request
 
 from odoo.addons.crm_data_governance.endpoint import GuardError, add_messages
+from odoo.addons.crm_data_governance.messages import render
 from odoo.addons.crm_data_governance.tools.language import pick_language
 
 from .. import const
@@ -63,8 +64,7 @@ def read_lang(value):
 
 def unknown_slot(code):
     """What an answer says in the place of a slot that there is not."""
-    message = ERRORS["unknown_slot"]
-    text = str(request.env._(message)) % {"code": code}
+    text = render(request.env, ERRORS, "unknown_slot", {"code": code})
     return {"error": {"code": "unknown_slot", "message": text}}
 
 

@@ -8,13 +8,7 @@ class GovernanceErasure(models.AbstractModel):
     @api.model
     def _erase_person(self, partner, identities):
         """Erase what a person was shown."""
-        # Asked first: the layers below forget under which ids the person was known.
         anonymous_ids = {value for kind, value in identities if kind == "anonymous_id"}
-        anonymous_ids |= {
-            identity.value
-            for identity in partner.omni_identity_ids
-            if identity.kind == "anonymous_id"
-        }
         result = super()._erase_person(partner, identities)
         # The contacts below a company are people of their own, and a browser's rows
         # that carry somebody else's name are not this person's.

@@ -1,6 +1,6 @@
 from collections import Counter
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily
 
 from odoo import api, fields, models
 
@@ -39,17 +39,17 @@ class GovernanceMetrics(models.AbstractModel):
 
     @api.model
     def _exposure_families(self):
-        """Decisions by slot and what was shown; the share of ``variant="default"`` is
-        the default share.  Exposures that were vacuumed make a counter fall, which
-        Prometheus reads as a restart."""
-        decisions = CounterMetricFamily(
-            "crm_personalization_decisions",
-            "Contents shown by slot, variant and channel",
+        """What was shown by slot; the share of ``variant="default"`` is the default
+        share.  Gauges: exposures go with their days, slots and customers."""
+        decisions = GaugeMetricFamily(
+            "crm_personalization_kept_exposures",
+            "Contents shown by slot, variant and channel, of the days that are kept",
             labels=("company", "slot", "variant", "channel"),
         )
-        errors = CounterMetricFamily(
-            "crm_personalization_errors",
-            "Contents shown while a content or an audience of the slot failed",
+        errors = GaugeMetricFamily(
+            "crm_personalization_kept_errors",
+            "Contents shown while a content or an audience of the slot failed, of the"
+            " days that are kept",
             labels=("company", "slot"),
         )
         shown, failed = Counter(), Counter()

@@ -6,6 +6,8 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, ValidationError
 from odoo.tools import format_datetime, format_list
 
+from odoo.addons.crm_data_governance.messages import render
+
 from .. import const
 from ..messages import MERGE_PROBLEMS, OUTCOMES, VERDICTS
 from ..tools import merge
@@ -131,8 +133,12 @@ class PersonalizationSlot(models.Model):
         """:raise ValidationError: on the first merge field that cannot work"""
         for code, params in merge.check(content):
             raise ValidationError(
-                str(self.env._(MERGE_PROBLEMS[code]))
-                % {**params, "known": self._known_merge_fields()}
+                render(
+                    self.env,
+                    MERGE_PROBLEMS,
+                    code,
+                    {**params, "known": self._known_merge_fields()},
+                )
             )
 
     # --- CRUD ---
@@ -342,8 +348,7 @@ class PersonalizationSlot(models.Model):
         :param dict decision: of :meth:`_decide`, or the ``code`` and ``params`` of one
         """
         params = self._readable(decision["params"])
-        outcome = OUTCOMES[decision["code"]]
-        return str(self.env._(outcome)) % params
+        return render(self.env, OUTCOMES, decision["code"], params)
 
     @api.model
     def _verdict_text(self, verdict):
@@ -352,8 +357,7 @@ class PersonalizationSlot(models.Model):
         :param dict verdict: of :meth:`_decide`
         """
         params = self._readable(verdict["params"])
-        reason = VERDICTS[verdict["code"]]
-        return str(self.env._(reason)) % params
+        return render(self.env, VERDICTS, verdict["code"], params)
 
     @api.model
     def _readable(self, params):

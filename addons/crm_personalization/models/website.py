@@ -1,4 +1,3 @@
-import json
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -74,7 +73,10 @@ class Website(models.Model):
             when the visitor has refused optional cookies since
         """
         cookie = request.cookies.get(const.COOKIE) or ""
-        if not 0 < len(cookie) <= MAX_COOKIE or self._personalization_refused():
+        if not 0 < len(cookie) <= MAX_COOKIE:
+            return keys.DEFAULT
+        choice = self._visitor_choice()
+        if choice and not choice.agreed:
             return keys.DEFAULT
         message = self._personalization_verify(COOKIE_SCOPE, cookie)
         match message:
@@ -90,28 +92,6 @@ class Website(models.Model):
         except (ValueError, TypeError, IndexError):
             # Not even of the form.
             return None
-
-    # --- CONSENT ---
-
-    def _personalization_choice(self):
-        """What the visitor has chosen in the cookie bar.
-
-        :return: bool, or None without a choice
-        """
-        try:
-            choice = json.loads(request.cookies.get("website_cookies_bar") or "null")
-        except ValueError:
-            return None
-        return bool(choice.get("optional")) if isinstance(choice, dict) else None
-
-    def _personalization_refused(self):
-        return self._personalization_choice() is False
-
-    def _personalization_consent(self):
-        """Whether the website may remember the visitor: it asks nobody, or was told."""
-        choice = self._personalization_choice()
-        # sudo: a field of the website's settings.
-        return not self.sudo().cookies_bar if choice is None else choice
 
     # --- VISITOR ---
 

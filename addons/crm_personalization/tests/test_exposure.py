@@ -138,7 +138,12 @@ class TestExposure(TransactionCase):
             }
         )
         self._record((self.partner, ""), (None, "anon"), (None, "other"), (None, ""))
-        evidence = self.env["governance.erasure"]._erase_person(self.partner, [])
+        identities = self.env["governance.privacy.request"]._get_identities(
+            self.partner
+        )
+        evidence = self.env["governance.erasure"]._erase_person(
+            self.partner, identities
+        )
         self.assertIn(
             {
                 "model": "personalization.exposure",
@@ -181,12 +186,12 @@ class TestExposure(TransactionCase):
         }
         shown = {
             s.labels["variant"]: s.value
-            for s in families["crm_personalization_decisions"].samples
+            for s in families["crm_personalization_kept_exposures"].samples
             if s.labels["slot"] == "top-test"
         }
         self.assertEqual(shown, {str(self.variant.id): 2, "default": 1})
         errors = {
             s.labels["slot"]: s.value
-            for s in families["crm_personalization_errors"].samples
+            for s in families["crm_personalization_kept_errors"].samples
         }
         self.assertEqual(errors["top-test"], 0)

@@ -6,7 +6,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Command
 
 from ..errors import ProcessError
-from ..messages import REFUSALS
+from ..messages import REFUSALS, render
 from ..tools import bpmn, palette
 from ..tools.bpmn import BpmnError, Finding
 
@@ -192,7 +192,7 @@ class BpmnProcess(models.Model):
 
         :param BpmnError error:
         """
-        return str(self.env._(REFUSALS[error.code])) % error.params
+        return render(self.env, REFUSALS, error.code, error.params)
 
     @api.model
     def _parse(self, data):

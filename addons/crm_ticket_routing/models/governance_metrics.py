@@ -1,8 +1,4 @@
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-)
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 
 from odoo import api, fields, models
 
@@ -82,24 +78,21 @@ class GovernanceMetrics(models.AbstractModel):
 
     @api.model
     def _ticket_decision_families(self):
-        """What routing has decided.
-
-        The decisions go with their tickets: deleted tickets make these counters fall,
-        which Prometheus reads as a restart.
-        """
+        """What routing has decided; gauges: the decisions go with their tickets."""
         decisions = self.env["routing.decision"]
-        made = CounterMetricFamily(
-            "crm_ticket_routing_decisions",
-            "Routing decisions by team, mode and outcome",
+        made = GaugeMetricFamily(
+            "crm_ticket_routing_kept_decisions",
+            "Routing decisions on the tickets there are, by team, mode and outcome",
             labels=("team", "mode", "outcome"),
         )
         for team, mode, outcome, count in decisions._read_group(
             [], ["team_id", "mode", "outcome"], ["__count"]
         ):
             made.add_metric((str(team.id or ""), mode, outcome), count)
-        overridden = CounterMetricFamily(
-            "crm_ticket_routing_overridden",
-            "Routing decisions that a person has changed, by team",
+        overridden = GaugeMetricFamily(
+            "crm_ticket_routing_kept_overridden",
+            "Routing decisions on the tickets there are that a person has changed, by"
+            " team",
             labels=("team",),
         )
         for team, count in decisions._read_group(

@@ -3,6 +3,8 @@ import json
 from odoo import api, fields, models
 from odoo.tools import SQL, float_repr, float_round, format_list
 
+from odoo.addons.crm_data_governance.messages import render
+
 from ..messages import BECAUSE, BLOCKS, FACTORS, ROUTING, TERMS
 
 #: Candidates that a decision keeps; of the others only their number.
@@ -100,12 +102,11 @@ class RoutingDecision(models.Model):
     def _compute_reason(self):
         for decision in self:
             params = decision.reason_params or {}
-            words = ROUTING.get(decision.reason_code)
-            decision.reason = words and str(self.env._(words)) % {
+            words = {
                 # sudo: the name of a colleague, whose record may be out of reach.
                 "agent": decision.user_id.sudo().name or "",
                 "because": self._list(
-                    str(self.env._(BECAUSE[code])) % params
+                    render(self.env, BECAUSE, code, params)
                     for code in params.get("because", ())
                 ),
                 "skills": self._list(
@@ -113,6 +114,7 @@ class RoutingDecision(models.Model):
                     for skill_id, level in params.get("skills", ())
                 ),
             }
+            decision.reason = render(self.env, ROUTING, decision.reason_code, words)
 
     @api.depends("candidates", "urgency_factors", "user_id")
     @api.depends_context("lang")
@@ -156,7 +158,7 @@ class RoutingDecision(models.Model):
             and self.env._("%(number)s others were considered too.", number=others),
             "urgency": self._number(self.urgency),
             "factors": [
-                f"{self.env._(FACTORS[name])} × {self._number(factor)}"
+                f"{render(self.env, FACTORS, name)} × {self._number(factor)}"
                 for name, factor in (self.urgency_factors or {}).items()
                 if factor != 1
             ],
@@ -185,8 +187,8 @@ class RoutingDecision(models.Model):
     def _term_texts(self, entry):
         """The terms of a candidate's cost that are not zero, in words."""
         return [
-            f"{self.env._(words)} {self._number(entry['terms'][name])}"
-            for name, words in TERMS.items()
+            f"{render(self.env, TERMS, name)} {self._number(entry['terms'][name])}"
+            for name in TERMS
             if entry["terms"].get(name)
         ]
 
@@ -201,7 +203,7 @@ class RoutingDecision(models.Model):
             parts.append(self.env._("No employee is linked, so no skill is known."))
         parts += [self._gap_text(gap) for gap in entry["missing"]]
         parts += [
-            str(self.env._(BLOCKS[code])) % entry
+            render(self.env, BLOCKS, code, entry)
             for code in entry["blocks"]
             if code in BLOCKS
         ]

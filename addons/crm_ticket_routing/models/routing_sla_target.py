@@ -9,8 +9,9 @@ from odoo.fields import Domain
 from odoo.tools import SQL, format_list
 
 from odoo.addons.crm_data_governance.db import take_batches
+from odoo.addons.crm_data_governance.messages import render
 
-from ..messages import CRITERIA, EVERY_TICKET, OUTCOMES, REASONS
+from ..messages import CRITERIA, OUTCOMES, REASONS
 from ..tools import sla_clock
 
 _logger = logging.getLogger(__name__)
@@ -95,27 +96,25 @@ class RoutingSlaTarget(models.Model):
     def _compute_reason(self):
         for target in self:
             params = dict(target.reason_params or {})
-            if target.reason_code not in REASONS:
-                target.reason = False
-                continue
             criteria = [
-                str(self.env._(CRITERIA[name])) for name in params.get("matched", ())
-            ] or [str(self.env._(EVERY_TICKET))]
+                render(self.env, CRITERIA, name)
+                for name in params.get("matched") or ["every"]
+            ]
             params["matched"] = format_list(
                 self.env, criteria, lang_code=self.env.lang or "en_US"
             )
             params["policy"] = target.policy_id.name or params.get("policy")
-            target.reason = str(self.env._(REASONS[target.reason_code])) % params
+            target.reason = (
+                render(self.env, REASONS, target.reason_code, params) or False
+            )
 
     @api.depends("outcome_code", "outcome_params")
     @api.depends_context("lang")
     def _compute_outcome(self):
         for target in self:
-            code = target.outcome_code
             target.outcome = (
-                str(self.env._(OUTCOMES[code])) % (target.outcome_params or {})
-                if code in OUTCOMES
-                else False
+                render(self.env, OUTCOMES, target.outcome_code, target.outcome_params)
+                or False
             )
 
     # --- CLOCK ---

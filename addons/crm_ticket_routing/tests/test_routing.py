@@ -705,7 +705,7 @@ class TestRouting(CronMixinCase, SkillCase):
             }
 
         self.assertEqual(
-            samples("crm_ticket_routing_decisions"),
+            samples("crm_ticket_routing_kept_decisions"),
             {("automatic", "assigned"): 1, ("automatic", "waiting"): 1},
         )
         self.assertEqual(samples("crm_ticket_queue_depth"), {("1",): 1})
@@ -715,7 +715,7 @@ class TestRouting(CronMixinCase, SkillCase):
         )
         self.assertEqual(self._histogram(), [0, 1, 1, 1])
         self.assertIn("crm_ticket_agent_places", families)
-        self.assertIn("crm_ticket_routing_overridden", families)
+        self.assertIn("crm_ticket_routing_kept_overridden", families)
 
     def _histogram(self):
         """The histogram of the team: at most 5, 60 and 300 seconds, and all."""

@@ -7,7 +7,7 @@ from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import freeze_time, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from ..messages import CRITERIA, EVERY_TICKET, OUTCOMES, REASONS
+from ..messages import CRITERIA, OUTCOMES, REASONS
 from .common import RoutingCase, at
 
 
@@ -395,7 +395,6 @@ class TestRoutingSla(RoutingCase):
                 *REASONS.values(),
                 *CRITERIA.values(),
                 *OUTCOMES.values(),
-                EVERY_TICKET,
             ):
                 self.assertTrue(str(env._(message)) % params)
 

@@ -60,6 +60,7 @@ class TestGuarded(http.Controller):
         methods=["POST"],
         auth="open",
         max_bytes=1000,
+        rate=20,
     )
     def open_to_all(self):
         return {"credential": len(request.guard.credential)}

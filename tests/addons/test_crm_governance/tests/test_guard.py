@@ -409,6 +409,27 @@ class TestGuard(GuardCase):
         self.assertEqual(response.json(), {"credential": 0})
         self.assertFails(self.call("open", "POST", data=b"1" * 1001), 413, "too_large")
 
+    def test_an_open_route_limits_each_address(self):
+        self.credential.rate = 5
+        with patch.object(rates, "WINDOW_SECONDS", 3600):
+            for _turn in range(20):
+                self.assertEqual(self.call("open", "POST").status_code, 200)
+            response = self.call("open", "POST")
+            self.assertFails(response, 429, "rate_limited")
+            self.assertGreater(int(response.headers["Retry-After"]), 0)
+            # what a client says of itself does not make it another one
+            for header in ("X-Forwarded-For", "X-Real-IP", "Forwarded"):
+                response = self.call("open", "POST", headers={header: "203.0.113.9"})
+                self.assertFails(response, 429, "rate_limited")
+            # keys have limits of their own
+            self.assertEqual(self.call("echo/x", key=self.key).status_code, 200)
+            with patch("odoo.addons.crm_data_governance.endpoint.network") as network:
+                network.return_value = "2001:db8::/64"
+                self.assertEqual(self.call("open", "POST").status_code, 200)
+        rows = self.env["governance.rate"].search([("client", "!=", False)])
+        self.assertEqual(len(rows), 2)
+        self.assertFalse([row for row in rows if "127.0.0.1" in row.client])
+
     def test_catalogue(self):
         codes = self.env["governance.endpoint"].search([]).mapped("code")
         self.assertIn("test_governance.echo", codes)

@@ -1,7 +1,10 @@
 import time
+from unittest.mock import patch
 
 from psycopg2 import errors
 
+from odoo.exceptions import ConcurrencyError
+from odoo.service.model import retrying
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import SQL
 
@@ -55,18 +58,37 @@ class TestQueue(TransactionCase):
         )
 
     def test_conflict_is_worked_on_again(self):
+        for error in (errors.SerializationFailure, ConcurrencyError):
+            tries = []
+            self.rows.done = False
+
+            def work(env, ids, tries=tries, error=error):
+                tries.append(ids)
+                self._work(env, ids)
+                if len(tries) == 1:
+                    env.flush_all()
+                    raise error("another worker")
+
+            self.assertEqual(take_batches(self.registry, 1, WAITING, work), 8)
+            self.assertEqual(tries[0], tries[1])
+            self.assertEqual(self._done(), self.rows)
+
+    def test_a_request_meets_a_conflict_that_code_found(self):
+        """Odoo's retry repeats it: an error of psycopg2 made by hand breaks there."""
         tries = []
 
-        def work(env, ids):
-            tries.append(ids)
-            self._work(env, ids)
-            if len(tries) == 1:
-                env.flush_all()
-                raise errors.SerializationFailure("another worker")
+        def work():
+            tries.append(1)
+            if len(tries) < 3:
+                raise ConcurrencyError("another worker")
+            return "done"
 
-        self.assertEqual(take_batches(self.registry, 1, WAITING, work), 8)
-        self.assertEqual(tries[0], tries[1])
-        self.assertEqual(self._done(), self.rows)
+        with (
+            patch("odoo.service.model.time.sleep"),
+            patch.object(self.env.cr, "rollback"),
+        ):
+            self.assertEqual(retrying(work, self.env), "done")
+        self.assertEqual(len(tries), 3)
 
     def test_error_is_the_callers(self):
         def work(env, ids):

@@ -3,7 +3,15 @@ import random
 from odoo.tests import BaseCase, tagged
 
 from ..tools import origins
-from ..tools.origins import OriginError, is_insecure, normalise_origin, origin_of_page
+from ..tools.origins import (
+    OriginError,
+    host_spellings,
+    is_insecure,
+    is_of_host,
+    normal_origin,
+    normalise_origin,
+    origin_of_page,
+)
 
 
 @tagged("post_install", "-at_install")
@@ -61,6 +69,41 @@ class TestOrigins(BaseCase):
         ]:
             with self.subTest(given=given):
                 self.assertEqual(self._code(given), code)
+
+    def test_normal_origin(self):
+        for text, expected in (
+            ("HTTPS://WWW.Example.COM/", "https://www.example.com"),
+            # one address, however it is written: a key bound to it fits
+            ("http://[0:0::1]:80", "http://[::1]"),
+            ("null", None),
+            ("", None),
+            (None, None),
+            ("https://*.example.com", None),
+            ("https://a b", None),
+            ("example.com", None),
+        ):
+            self.assertEqual(normal_origin(text), expected, text)
+
+    def test_host_spellings(self):
+        self.assertEqual(
+            host_spellings("https://xn--fsqu00a.xn--fiqs8s"),
+            {"xn--fsqu00a.xn--fiqs8s", "例子.中国"},
+        )
+
+    def test_of_host(self):
+        for origin, host, expected in (
+            ("https://shop.example.com", "shop.example.com", True),
+            ("https://shop.example.com:443", "shop.example.com", True),
+            ("http://localhost:8069", "localhost:8069", True),
+            ("http://[0:0::1]:8069", "[::1]:8069", True),
+            ("http://localhost:8069", "localhost", False),
+            ("https://other.example.com", "shop.example.com", False),
+            ("https://shop.example.com.evil.com", "shop.example.com", False),
+            ("null", "shop.example.com", False),
+            ("://shop.example.com", "shop.example.com", False),
+            ("null", "", False),
+        ):
+            self.assertEqual(is_of_host(origin, host), expected, origin)
 
     def test_refused_value_is_cut(self):
         with self.assertRaises(OriginError) as caught:
