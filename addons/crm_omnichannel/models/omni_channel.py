@@ -1,7 +1,7 @@
 import logging
 import re
 from contextlib import closing
-from io import StringIO
+from io import BytesIO
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
@@ -9,16 +9,14 @@ from odoo.tools import SQL
 
 from ..demo_documents import DEMO_ANSWERS, DEMO_DOCUMENTS
 from ..tools.adapters import ADAPTERS
-from ..tools.landing import Envelope, LandedItem, pack, read_documents
+from ..tools.copying import HEAD, LANDED_COLUMNS, TAIL, landed_row
+from ..tools.landing import Envelope, LandedItem, read_documents
 from ..tools.mapping import compile_path
 
 _logger = logging.getLogger(__name__)
 
 LANDING_TABLE = "omni_landing_item"
 _CODE = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_COPY_ESCAPES = str.maketrans(
-    {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\b": "\\b", "\f": "\\f"}
-)
 
 
 class OmniChannel(models.Model):
@@ -273,13 +271,15 @@ class OmniChannel(models.Model):
             )
         refused = []
         count = 0
-        with closing(StringIO()) as buffer:
+        with closing(BytesIO()) as buffer:
+            buffer.write(HEAD)
             for item in items:
                 if isinstance(item, LandedItem):
-                    buffer.write(_copy_row(count, item))
+                    buffer.write(landed_row(count, item))
                     count += 1
                 else:
                     refused.append({"index": item.index, "error": item.code})
+            buffer.write(TAIL)
             accepted = self._copy_items(buffer, received_at) if count else 0
         self._log_landing(received_at, accepted, count - accepted, len(refused))
         if accepted:
@@ -301,18 +301,19 @@ class OmniChannel(models.Model):
         cr.execute(
             SQL(
                 """
-                CREATE TEMPORARY TABLE IF NOT EXISTS %s (
-                    position integer, idempotency_key text, external_id text,
-                    payload bytea, updated_at timestamp
-                ) ON COMMIT DELETE ROWS
+                CREATE TEMPORARY TABLE IF NOT EXISTS %s (%s) ON COMMIT DELETE ROWS
                 """,
                 SQL.identifier(LANDING_TABLE),
+                SQL(", ").join(
+                    SQL("%s %s", SQL.identifier(name), SQL(column_type))
+                    for name, column_type in LANDED_COLUMNS
+                ),
             )
         )
         # two landings may share a transaction
         cr.execute(SQL("DELETE FROM %s", SQL.identifier(LANDING_TABLE)))
         buffer.seek(0)
-        cr.copy_expert(f"COPY {LANDING_TABLE} FROM STDIN", buffer)
+        cr.copy_expert(f"COPY {LANDING_TABLE} FROM STDIN (FORMAT binary)", buffer)
         # Ids follow the order of arrival; rows go in by key, so that two senders of
         # the same records wait for each other instead of locking each other out.
         cr.execute(
@@ -428,21 +429,3 @@ class OmniChannel(models.Model):
         )
         self.env["omni.identity"].invalidate_model()
         return self.env.cr.rowcount
-
-
-def _copy_row(position, item):
-    """Return one line of COPY's text format."""
-    return (
-        "\t".join(
-            (
-                str(position),
-                item.idempotency_key.translate(_COPY_ESCAPES),
-                item.external_id.translate(_COPY_ESCAPES)
-                if item.external_id
-                else "\\N",
-                "\\\\x" + pack(item.payload).hex(),
-                item.updated_at.isoformat(" ") if item.updated_at else "\\N",
-            )
-        )
-        + "\n"
-    )
