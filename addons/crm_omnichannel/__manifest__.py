@@ -14,7 +14,9 @@
         "account",
         "phone_validation",
     ],
-    "external_dependencies": {"python": ["jmespath", "openpyxl", "phonenumbers"]},
+    "external_dependencies": {
+        "python": ["jmespath", "opencc-py", "openpyxl", "phonenumbers"]
+    },
     "data": [
         "security/crm_omnichannel_groups.xml",
         "security/crm_omnichannel_security.xml",
