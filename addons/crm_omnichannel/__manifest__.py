@@ -32,6 +32,7 @@
         "views/omni_channel_views.xml",
         "views/omni_identity_views.xml",
         "views/omni_landing_views.xml",
+        "views/omni_quality_views.xml",
         "views/omni_job_views.xml",
         "views/omni_segment_views.xml",
         "views/omni_consent_views.xml",

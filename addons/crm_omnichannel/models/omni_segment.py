@@ -338,6 +338,7 @@ class OmniSegment(models.Model):
         return change
 
     def _apply_change(self, change, now):
+        self.env["omni.segment.event"]._log(self, change, now)
         if change.left:
             self.env.cr.execute(
                 SQL(

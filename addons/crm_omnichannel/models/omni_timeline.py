@@ -35,6 +35,7 @@ SOURCES = (
     ("payment", "account.payment", "fa-money"),
     ("message", "mail.message", "fa-comments-o"),
     ("identity", "omni.identity", "fa-id-card-o"),
+    ("segment", "omni.segment.event", "fa-users"),
 )
 TEXTS = {
     "record_received": _lt("Record from %(channel)s"),
@@ -54,6 +55,8 @@ TEXTS = {
     "message_sent": _lt("%(author)s wrote to the customer: %(preview)s"),
     "note_logged": _lt("Note by %(author)s: %(preview)s"),
     "activity_done": _lt("%(author)s: %(preview)s"),
+    "segment_entered": _lt("Came into the segment %(name)s"),
+    "segment_left": _lt("Left the segment %(name)s"),
     "identity_known": _lt("Known as %(identity_kind)s %(value)s"),
 }
 
@@ -85,6 +88,7 @@ class OmniTimeline(models.AbstractModel):
             "payment": self.env._("Payments"),
             "message": self.env._("Messages"),
             "identity": self.env._("Identities"),
+            "segment": self.env._("Segments"),
         }
         return [
             TimelineSource(
@@ -581,3 +585,37 @@ class OmniTimeline(models.AbstractModel):
             params["value"] = identities._shown_value(
                 params["identity_kind"], params["value"]
             )
+
+    @api.model
+    def _fetch_segment(self, kind, partners, before, limit):
+        events = self.env["omni.segment.event"]
+        query = asked(events, Domain("partner_id", "in", partners.ids))
+        segment = query.join(
+            events._table, "segment_id", "omni_segment", "id", "segment"
+        )
+        column = SQL.identifier
+        return self._fetch_events(
+            kind,
+            events,
+            query,
+            [
+                (
+                    f"segment_{what}",
+                    column(events._table, "at"),
+                    SQL("%s = %s", column(events._table, "kind"), what),
+                )
+                for what in ("entered", "left")
+            ],
+            {
+                "name": readable(self.env["omni.segment"], "name", segment),
+                "segment_id": column(events._table, "segment_id"),
+            },
+            before,
+            limit,
+        )
+
+    @api.model
+    def _finish_segment(self, entries):
+        for entry in entries:
+            entry["res_model"] = "omni.segment"
+            entry["res_id"] = entry["params"].pop("segment_id")
