@@ -18,6 +18,7 @@ from . import (
     res_company,
     res_config_settings,
     res_partner,
+    res_partner_figures,
     res_partner_profile,
     res_partner_tier,
 )
