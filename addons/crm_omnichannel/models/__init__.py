@@ -6,6 +6,8 @@ from . import (
     omni_consent,
     omni_identity,
     omni_job,
+    omni_job_folder,
+    omni_job_supervision,
     omni_landing,
     omni_mapping,
     omni_mapping_line,
