@@ -14,7 +14,9 @@
         "account",
         "phone_validation",
     ],
-    "external_dependencies": {"python": ["jmespath", "openpyxl", "phonenumbers"]},
+    "external_dependencies": {
+        "python": ["jmespath", "opencc-py", "openpyxl", "phonenumbers"]
+    },
     "data": [
         "security/crm_omnichannel_groups.xml",
         "security/crm_omnichannel_security.xml",
@@ -30,6 +32,7 @@
         "views/omni_channel_views.xml",
         "views/omni_identity_views.xml",
         "views/omni_landing_views.xml",
+        "views/omni_quality_views.xml",
         "views/omni_job_views.xml",
         "views/omni_segment_views.xml",
         "views/omni_consent_views.xml",

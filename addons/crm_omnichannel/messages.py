@@ -32,9 +32,10 @@ MESSAGES = {
     "not_a_workbook": _lt("The file is not an Excel workbook (.xlsx)."),
     # a value (tools/normalisers.py)
     "ambiguous_date": _lt(
-        "“%(value)s” can be read as day-month or month-day: set dmy or mdy as the"
-        " argument of the line."
+        "“%(value)s” can be read in several ways: set ymd, dmy or mdy as the argument"
+        " of the line."
     ),
+    "bad_amount": _lt("“%(value)s” is not an amount."),
     "bad_date": _lt("“%(value)s” is not a date."),
     "bad_email": _lt("“%(value)s” is not an e-mail address."),
     "bad_gender": _lt("“%(value)s” is not a gender that is known here."),
@@ -46,6 +47,8 @@ MESSAGES = {
     ),
     "too_long": _lt("The text is longer than %(limit)s characters: %(value)s"),
     "unknown_country": _lt("“%(value)s” is not a country."),
+    "unknown_currency": _lt("“%(value)s” is not a currency."),
+    "unknown_place": _lt("“%(value)s” names no province or city of the mainland."),
     "unknown_language": _lt("“%(value)s” is not a language."),
     # a record (processing.py)
     "no_mapping": _lt("The channel has no mapping."),

@@ -479,6 +479,12 @@ class _Saving:
     def _create(self, new):
         """Create the customers in one go; return ``{New: partner id}``."""
         people, vals_list = [], []
+        # Odoo would work them out for each one. Without a salesperson it would also
+        # make a draft of each, to look at a parent that is not there.
+        defaults = {
+            "user_id": False,
+            **self.partners._add_missing_default_values({}),
+        }
         for person, group in new.items():
             values, history = self._settle(group, {}, {}, "")
             if not values.get("name"):
@@ -486,7 +492,10 @@ class _Saving:
                     self.unsaved[item.id] = ("required_missing", {"target": "name"})
                 continue
             vals = {
-                name: self._to_column(name, value) for name, value in values.items()
+                **defaults,
+                **{
+                    name: self._to_column(name, value) for name, value in values.items()
+                },
             }
             facts = self.processor.channels[group[0].channel_id]
             vals["company_id"] = facts.company_id

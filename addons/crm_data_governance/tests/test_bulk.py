@@ -1,3 +1,4 @@
+import json
 from datetime import datetime
 
 from odoo.tests import TransactionCase, tagged
@@ -14,6 +15,7 @@ class TestBulk(TransactionCase):
             "at": "timestamp",
             "number": "integer",
             "yes": "boolean",
+            "json": "jsonb",
         }
         rows = [
             (
@@ -22,10 +24,12 @@ class TestBulk(TransactionCase):
                 datetime(2026, 1, 2, 3, 4, 5),
                 7,
                 True,
+                '{"name": "王", "n": [1, null]}',
             ),
-            ("\\.", b"", datetime(2026, 1, 2, 3, 4, 5, 600), -1, False),
-            (None, None, None, None, None),
-            ("", b"\t", None, 0, None),
+            ("\\.", b"", datetime(2026, 1, 2, 3, 4, 5, 600), -1, False, "{}"),
+            (None, None, None, None, None, None),
+            ("", b"\t", None, 0, None, '"\\u2028\\\\"'),
+            ("word " * 20_000, b"x" * 70_000, datetime(1999, 12, 31), 1, True, "[]"),
         ]
         # the second batch of a transaction finds the table empty
         for batch in (rows, rows[:1], iter(rows), []):
@@ -38,5 +42,8 @@ class TestBulk(TransactionCase):
                     (text, data if data is None else bytes(data), *others)
                     for _position, text, data, *others in self.env.cr.fetchall()
                 ],
-                wanted,
+                [
+                    (*row, row_json and json.loads(row_json))
+                    for *row, row_json in wanted
+                ],
             )

@@ -33,6 +33,11 @@ class GovernanceErasure(models.AbstractModel):
         )
         member_count = len(members)
         members.unlink()
+        events = self.env["omni.segment.event"].search(
+            [("partner_id", "=", partner.id)]
+        )
+        event_count = len(events)
+        events.unlink()
         identities = self.env["omni.identity"].search([("partner_id", "=", partner.id)])
         identity_count = len(identities)
         identities.unlink()
@@ -45,6 +50,7 @@ class GovernanceErasure(models.AbstractModel):
             ("omni.identity", identity_count, "person_erased"),
             ("omni.consent", consent_count, "person_erased"),
             ("omni.segment.member", member_count, "person_erased"),
+            ("omni.segment.event", event_count, "person_erased"),
             ("res.partner", int(had_sources), "provenance_erased"),
         )
         return result + [

@@ -35,7 +35,27 @@ class GovernanceMetrics(models.AbstractModel):
         for channel in channels:
             oldest.add_metric((channel.code,), max(0, waiting.get(channel.code, 0)))
         yield from (records, oldest)
+        yield self._omni_quality_family()
         yield from self._omni_profile_families()
+
+    @api.model
+    def _omni_quality_family(self):
+        quality = GaugeMetricFamily(
+            "crm_omnichannel_quality_ratio",
+            "Completeness, validity and uniqueness on the last day of each channel",
+            labels=("channel", "field", "measure"),
+        )
+        for channel, day in self.env["omni.quality"]._read_group(
+            [], ["channel_id"], ["day:max"]
+        ):
+            for row in self.env["omni.quality"].search(
+                [("channel_id", "=", channel.id), ("day", "=", day)]
+            ):
+                for measure in ("completeness", "validity", "uniqueness"):
+                    quality.add_metric(
+                        (channel.code, row.target, measure), row[measure]
+                    )
+        return quality
 
     @api.model
     def _omni_profile_families(self):

@@ -241,6 +241,27 @@ class OmniChannel(models.Model):
         action["context"] = context
         return action
 
+    def action_view_quality(self):
+        """Judge the records of today, and open what is known of all days."""
+        self.ensure_one()
+        self.check_access("read")
+        # sudo: what is measured is written by the system; its reader may see it
+        self.env["omni.quality"].sudo()._measure(self, self._quality_today())
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "crm_omnichannel.omni_quality_action"
+        )
+        action["context"] = {"search_default_channel_id": self.id}
+        return action
+
+    def _quality_tz(self):
+        """Return the name of the time zone in which the channel's days are counted."""
+        self.ensure_one()
+        company = self.company_id or self.env.company
+        return company.partner_id.tz or str(self.env.tz)
+
+    def _quality_today(self):
+        return fields.Date.context_today(self.with_context(tz=self._quality_tz()))
+
     # --- LANDING ---
 
     def _default_country(self):
@@ -368,6 +389,9 @@ class OmniChannel(models.Model):
         self.env["omni.record"]._process_batch(
             self.env["omni.record"].search([("state", "=", "received")]).ids
         )
+        for xml_id in DEMO_DOCUMENTS:
+            channel = self.env.ref(xml_id)
+            self.env["omni.quality"]._measure(channel, channel._quality_today())
         self._load_demo_answers()
 
     @api.model

@@ -30,8 +30,9 @@ class OmniMappingLine(models.Model):
         precompute=True,
     )
     argument = fields.Char(
-        help="Phone: the country of national numbers (CN). Date: dmy or mdy for"
-        " 02/01/1990. Name: title for title case. Text: the greatest length."
+        help="Phone: the country of national numbers (CN). Date: ymd, dmy or mdy for"
+        " 02/01/90. Amount: , for a decimal comma. Currency: JP where ¥ is the yen."
+        " Name: title for title case. Text: the greatest length."
     )
     required = fields.Boolean(help="A record without this value is parked.")
     on_error = fields.Selection(
@@ -75,12 +76,23 @@ class OmniMappingLine(models.Model):
         labels = {
             "text": self.env._("Text"),
             "line": self.env._("Text on one line"),
+            "halfwidth": self.env._("Text with half-width signs"),
+            "simplified": self.env._("Simplified Chinese"),
+            "traditional": self.env._("Traditional Chinese"),
             "name": self.env._("Full name"),
+            "person": self.env._("Person without titles"),
+            "company": self.env._("Company without its legal form"),
             "phone": self.env._("Phone (E.164)"),
             "email": self.env._("E-mail"),
             "date": self.env._("Date"),
             "gender": self.env._("Gender"),
+            "amount": self.env._("Amount"),
+            "currency": self.env._("Currency (ISO code)"),
             "country": self.env._("Country"),
+            "province": self.env._("Province, out of an address"),
+            "city": self.env._("City, out of an address"),
+            "district": self.env._("District, out of an address"),
+            "street": self.env._("Street, out of an address"),
             "language": self.env._("Language"),
             "tags": self.env._("Tags"),
             "postcode": self.env._("Postcode"),

@@ -150,8 +150,10 @@ class OmniSegment(models.Model):
                         detail=" ".join(str(error).split())[:300],
                     )
                 ) from error
+            by_company = self.pool.field_depends_context
             if not segment.company_id and any(
-                field.company_dependent for field in asked_fields(partners, domain)
+                field.company_dependent or "company" in by_company[field]
+                for field in asked_fields(partners, domain)
             ):
                 raise ValidationError(
                     self.env._(
@@ -338,6 +340,7 @@ class OmniSegment(models.Model):
         return change
 
     def _apply_change(self, change, now):
+        self.env["omni.segment.event"]._log(self, change, now)
         if change.left:
             self.env.cr.execute(
                 SQL(

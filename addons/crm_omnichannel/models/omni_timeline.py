@@ -37,6 +37,7 @@ SOURCES = (
     ("payment", "account.payment", "fa-money"),
     ("message", "mail.message", "fa-comments-o"),
     ("identity", "omni.identity", "fa-id-card-o"),
+    ("segment", "omni.segment.event", "fa-users"),
 )
 TEXTS = {
     "record_received": _lt("Record from %(channel)s"),
@@ -56,6 +57,8 @@ TEXTS = {
     "message_sent": _lt("%(author)s wrote to the customer: %(preview)s"),
     "note_logged": _lt("Note by %(author)s: %(preview)s"),
     "activity_done": _lt("%(author)s: %(preview)s"),
+    "segment_entered": _lt("Came into the segment %(name)s"),
+    "segment_left": _lt("Left the segment %(name)s"),
     "identity_known": _lt("Known as %(identity_kind)s %(value)s"),
 }
 
@@ -87,6 +90,7 @@ class OmniTimeline(models.AbstractModel):
             "payment": self.env._("Payments"),
             "message": self.env._("Messages"),
             "identity": self.env._("Identities"),
+            "segment": self.env._("Segments"),
         }
         return [
             TimelineSource(
@@ -95,6 +99,7 @@ class OmniTimeline(models.AbstractModel):
                 titles[kind],
                 icon,
                 partial(getattr(self, f"_fetch_{kind}"), kind),
+                getattr(self, f"_finish_{kind}", None),
             )
             for kind, model, icon in SOURCES
             if self.env[model].has_access("read")
@@ -122,9 +127,13 @@ class OmniTimeline(models.AbstractModel):
         wanted = [source for source in sources if kinds is None or source.kind in kinds]
         by_kind = {source.kind: source for source in wanted}
         # one more than asked tells whether there is a next page
-        entries, more = merge(
-            [source.fetch(partners, before, limit + 1) for source in wanted], limit
-        )
+        entries, more = merge(self._fetch(wanted, partners, before, limit + 1), limit)
+        for source in wanted:
+            if source.finish:
+                prefix = f"{source.kind}:"
+                source.finish(
+                    [entry for entry in entries if entry["key"].startswith(prefix)]
+                )
         texts = self._timeline_texts()
         page = [
             self._prepare_entry(entry, by_kind[entry["key"].partition(":")[0]], texts)
@@ -140,6 +149,35 @@ class OmniTimeline(models.AbstractModel):
                 for source in sources
             ],
         }
+
+    @api.model
+    def _fetch(self, sources, partners, before, limit):
+        """Return the newest entries of each source, all in one statement."""
+        if not sources:
+            return []
+        pages = [[] for _source in sources]
+        for place, number, at, code, params in self.env.execute_query(
+            SQL(" UNION ALL ").join(
+                SQL(
+                    "(SELECT %s, found.* FROM (%s) AS found)",
+                    place,
+                    source.fetch(partners, before, limit),
+                )
+                for place, source in enumerate(sources)
+            )
+        ):
+            source = sources[place]
+            pages[place].append(
+                {
+                    "at": at,
+                    "key": entry_key(source.kind, number, code),
+                    "code": code,
+                    "params": params,
+                    "res_model": source.model,
+                    "res_id": number,
+                }
+            )
+        return pages
 
     @api.model
     def _prepare_entry(self, entry, source, texts):
@@ -182,16 +220,17 @@ class OmniTimeline(models.AbstractModel):
             texts["identity_kind"] = labels.get(kind, kind)
         return texts
 
-    # --- ONE QUERY A SOURCE ---
+    # --- THE QUERY OF A SOURCE ---
 
     @api.model
     def _fetch_events(self, kind, model, query, events, params, before, limit):
-        """Return the newest events of the rows of a query, in one statement.
+        """Return the query of the newest events of the rows of a query.
 
         :param query: ``_search`` of ``model``: its rights and rules hold
-        :param list events: ``(code, moment, condition)``, the last two as SQL
+        :param list events: ``(code, moment, condition)``, the last two as SQL; of
+            several codes that hold for a row, each is an event
         :param dict params: param -> SQL
-        :return: entries, as a source gives them
+        :return: SQL with the columns number, at, code and params
         """
         number = SQL.identifier(model._table, "id")
         if where := query.where_clause:
@@ -210,39 +249,28 @@ class OmniTimeline(models.AbstractModel):
             behind = SQL(
                 "event.at %s %s", SQL("<=" if found.inclusive else "<"), found.at
             )
-        rows = self.env.execute_query(
-            SQL(
-                """
-                SELECT %(number)s, event.at, event.code %(params)s
-                FROM %(tables)s
-                CROSS JOIN LATERAL (VALUES %(events)s) AS event (code, at, holds)
-                WHERE %(where)s event.holds AND event.at IS NOT NULL AND %(behind)s
-                ORDER BY event.at DESC, %(number)s DESC, event.code COLLATE "C" DESC
-                LIMIT %(limit)s
-                """,
-                number=number,
-                params=SQL().join(SQL(", %s", column) for column in params.values()),
-                tables=query.from_clause,
-                events=SQL(", ").join(
-                    SQL("(%s, (%s)::timestamp, %s)", code, moment, condition)
-                    for code, moment, condition in events
-                ),
-                where=where,
-                behind=behind,
-                limit=limit,
-            )
+        return SQL(
+            """
+            SELECT %(number)s, event.at, event.code, jsonb_build_object(%(params)s)
+            FROM %(tables)s
+            CROSS JOIN LATERAL (VALUES %(events)s) AS event (code, at, holds)
+            WHERE %(where)s event.holds AND event.at IS NOT NULL AND %(behind)s
+            ORDER BY event.at DESC, %(number)s DESC, event.code COLLATE "C" DESC
+            LIMIT %(limit)s
+            """,
+            number=number,
+            params=SQL(", ").join(
+                SQL("%s::text, %s", name, column) for name, column in params.items()
+            ),
+            tables=query.from_clause,
+            events=SQL(", ").join(
+                SQL("(%s::text, (%s)::timestamp, %s)", code, moment, condition)
+                for code, moment, condition in events
+            ),
+            where=where,
+            behind=behind,
+            limit=limit,
         )
-        return [
-            {
-                "at": at,
-                "key": entry_key(kind, res_id, code),
-                "code": code,
-                "params": dict(zip(params, values, strict=True)),
-                "res_model": model._name,
-                "res_id": res_id,
-            }
-            for res_id, at, code, *values in rows
-        ]
 
     # --- SOURCES ---
 
@@ -383,23 +411,21 @@ class OmniTimeline(models.AbstractModel):
             & Domain("state", "=", "posted"),
         )
         day = readable(moves, "invoice_date")
-        return self._all_day(
-            self._fetch_events(
-                kind,
-                moves,
-                query,
-                [
-                    ("invoice_posted", day, SQL("move_type = 'out_invoice'")),
-                    ("credit_note_posted", day, SQL("move_type = 'out_refund'")),
-                ],
-                {
-                    "name": readable(moves, "name"),
-                    "amount": readable(moves, "amount_total"),
-                    "currency_id": readable(moves, "currency_id"),
-                },
-                before,
-                limit,
-            )
+        return self._fetch_events(
+            kind,
+            moves,
+            query,
+            [
+                ("invoice_posted", day, SQL("move_type = 'out_invoice'")),
+                ("credit_note_posted", day, SQL("move_type = 'out_refund'")),
+            ],
+            {
+                "name": readable(moves, "name"),
+                "amount": readable(moves, "amount_total"),
+                "currency_id": readable(moves, "currency_id"),
+            },
+            before,
+            limit,
         )
 
     @api.model
@@ -412,30 +438,29 @@ class OmniTimeline(models.AbstractModel):
             & Domain("state", "in", ("in_process", "paid")),
         )
         day = readable(payments, "date")
-        return self._all_day(
-            self._fetch_events(
-                kind,
-                payments,
-                query,
-                [
-                    ("payment_received", day, SQL("payment_type = 'inbound'")),
-                    ("payment_sent", day, SQL("payment_type = 'outbound'")),
-                ],
-                {
-                    "name": readable(payments, "name"),
-                    "amount": readable(payments, "amount"),
-                    "currency_id": readable(payments, "currency_id"),
-                },
-                before,
-                limit,
-            )
+        return self._fetch_events(
+            kind,
+            payments,
+            query,
+            [
+                ("payment_received", day, SQL("payment_type = 'inbound'")),
+                ("payment_sent", day, SQL("payment_type = 'outbound'")),
+            ],
+            {
+                "name": readable(payments, "name"),
+                "amount": readable(payments, "amount"),
+                "currency_id": readable(payments, "currency_id"),
+            },
+            before,
+            limit,
         )
 
     @api.model
-    def _all_day(self, entries):
+    def _finish_invoice(self, entries):
         for entry in entries:
             entry["all_day"] = True
-        return entries
+
+    _finish_payment = _finish_invoice
 
     @api.model
     def _message_domain(self, partners):
@@ -475,53 +500,35 @@ class OmniTimeline(models.AbstractModel):
             )
         )
         by_customer = SQL("mail_message.author_id = ANY(%s)", partners.ids)
-        activity = SQL("mail_message.mail_activity_type_id IS NOT NULL")
-        # a log without a subtype is for the house only
-        internal = SQL(
-            "(%s OR COALESCE((SELECT internal FROM mail_message_subtype"
-            " WHERE id = %s), TRUE))",
-            SQL("COALESCE(mail_message.is_internal, FALSE)"),
-            messages._field_to_sql("mail_message", "subtype_id"),
+        subtype = query.left_join(
+            "mail_message", "subtype_id", "mail_message_subtype", "id", "subtype"
         )
-        moment = messages._field_to_sql("mail_message", "date")
-        entries = self._fetch_events(
+        # one event a message: what it is needs a look at it only once
+        code = SQL(
+            """
+            CASE WHEN mail_message.mail_activity_type_id IS NOT NULL
+                 THEN 'activity_done'
+                 WHEN %s THEN 'message_received'
+                 -- a log without a subtype is for the house only
+                 WHEN mail_message.is_internal OR coalesce(%s, TRUE)
+                 THEN 'note_logged'
+                 ELSE 'message_sent'
+            END
+            """,
+            by_customer,
+            SQL.identifier(subtype, "internal"),
+        )
+        column = SQL.identifier
+        return self._fetch_events(
             kind,
             messages,
             query,
-            [
-                ("activity_done", moment, activity),
-                (
-                    "message_received",
-                    moment,
-                    SQL("NOT %s AND %s", activity, by_customer),
-                ),
-                (
-                    "note_logged",
-                    moment,
-                    SQL(
-                        "NOT %s AND (%s) IS NOT TRUE AND %s",
-                        activity,
-                        by_customer,
-                        internal,
-                    ),
-                ),
-                (
-                    "message_sent",
-                    moment,
-                    SQL(
-                        "NOT %s AND (%s) IS NOT TRUE AND NOT %s",
-                        activity,
-                        by_customer,
-                        internal,
-                    ),
-                ),
-            ],
+            [(code, column("mail_message", "date"), SQL("TRUE"))],
             {
-                "model": messages._field_to_sql("mail_message", "model"),
-                "res_id": messages._field_to_sql("mail_message", "res_id"),
+                "model": column("mail_message", "model"),
+                "res_id": column("mail_message", "res_id"),
                 "author": SQL(
-                    "(SELECT name FROM res_partner WHERE id = %s)",
-                    messages._field_to_sql("mail_message", "author_id"),
+                    "(SELECT name FROM res_partner WHERE id = mail_message.author_id)"
                 ),
                 "email_from": readable(reader, "email_from"),
                 "subject": readable(reader, "subject"),
@@ -530,6 +537,9 @@ class OmniTimeline(models.AbstractModel):
             before,
             limit,
         )
+
+    @api.model
+    def _finish_message(self, entries):
         for entry in entries:
             params = entry["params"]
             entry["res_model"] = params.pop("model")
@@ -544,13 +554,12 @@ class OmniTimeline(models.AbstractModel):
             if len(preview) > PREVIEW_LENGTH:
                 preview = preview[: PREVIEW_LENGTH - 1] + "…"
             params["preview"] = preview
-        return entries
 
     @api.model
     def _fetch_identity(self, kind, partners, before, limit):
         identities = self.env["omni.identity"]
         query = asked(identities, Domain("partner_id", "in", partners.ids))
-        entries = self._fetch_events(
+        return self._fetch_events(
             kind,
             identities,
             query,
@@ -563,6 +572,10 @@ class OmniTimeline(models.AbstractModel):
             before,
             limit,
         )
+
+    @api.model
+    def _finish_identity(self, entries):
+        identities = self.env["omni.identity"]
         for entry in entries:
             # an identity has no page of its own: the customer's is opened
             entry["res_model"] = "res.partner"
@@ -571,4 +584,37 @@ class OmniTimeline(models.AbstractModel):
             params["value"] = identities._shown_value(
                 params["identity_kind"], params["value"]
             )
-        return entries
+
+    @api.model
+    def _fetch_segment(self, kind, partners, before, limit):
+        events = self.env["omni.segment.event"]
+        query = asked(events, Domain("partner_id", "in", partners.ids))
+        segment = query.join(
+            events._table, "segment_id", "omni_segment", "id", "segment"
+        )
+        column = SQL.identifier
+        return self._fetch_events(
+            kind,
+            events,
+            query,
+            [
+                (
+                    f"segment_{what}",
+                    column(events._table, "at"),
+                    SQL("%s = %s", column(events._table, "kind"), what),
+                )
+                for what in ("entered", "left")
+            ],
+            {
+                "name": readable(self.env["omni.segment"], "name", segment),
+                "segment_id": column(events._table, "segment_id"),
+            },
+            before,
+            limit,
+        )
+
+    @api.model
+    def _finish_segment(self, entries):
+        for entry in entries:
+            entry["res_model"] = "omni.segment"
+            entry["res_id"] = entry["params"].pop("segment_id")

@@ -79,6 +79,24 @@ class ResPartner(models.Model):
         "(phone_sanitized) WHERE phone_sanitized IS NOT NULL"
     )
 
+    def _check_company(self, fnames=None):
+        """Check one of those who have the same company, properties and other links.
+
+        Hundreds who are created at once have Odoo's defaults: a check of each takes a
+        seventh of the time of their creation.
+        """
+        names = [
+            name
+            for name, field in self._fields.items()
+            if field.relational and field.check_company
+        ]
+        partners = self.sudo()
+        alike = {
+            (partner.company_id, *(partner[name] for name in names)): partner.id
+            for partner in partners
+        }
+        return super(ResPartner, self.browse(alike.values()))._check_company(fnames)
+
     @api.depends("omni_record_ids")
     def _compute_omni_record_count(self):
         counts = dict(

@@ -1,11 +1,23 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.fields import Domain
-from odoo.tools import SQL
+from odoo.tools import SQL, LazyTranslate
 
-from ..columns import asked, readable, shown
+from ..columns import readable, shown
+from ..figures import MONEY, figure_queries
+from ..tools.rfm import classify
 from ..tools.timeline import BadCursor, format_at, parse_cursor
 
+_lt = LazyTranslate(__name__)
+
+RFM_TEXTS = {
+    "champion": _lt("Champion"),
+    "loyal": _lt("Loyal"),
+    "new": _lt("New"),
+    "promising": _lt("Promising"),
+    "at_risk": _lt("At risk"),
+    "dormant": _lt("Dormant"),
+    "lost": _lt("Lost"),
+}
 SECTIONS = ("identities", "figures", "timeline", "segments", "consents")
 
 
@@ -185,121 +197,72 @@ class ResPartner(models.Model):
             )
             or None,
             "lifetime_value": None,
+            "margin": None,
             "open_amount": None,
             "orders": None,
+            "orders_per_year": None,
             "last_order_at": None,
+            "rfm": None,
             "last_contacts": [],
         }
-        parts = self._get_figure_queries(family)
-        if "money" in parts:
-            figures.update(lifetime_value=0.0, open_amount=0.0)
+        parts = figure_queries(self.env, family)
+        sums = dict.fromkeys(MONEY, 0.0) if "money" in parts else {}
+        orders = None
         rows = self.env.execute_query(SQL(" UNION ALL ").join(parts.values()))
-        for name, code, label, first, second, at in rows:
+        for name, code, label, numbers, moments in rows:
             if name == "money":
-                self._add_money(figures, int(code), first, second)
+                self._add_money(sums, int(code), numbers)
             elif name == "orders":
-                figures["orders"] = int(first)
-                figures["last_order_at"] = at and format_at(at)
-            elif at:
+                orders = (*map(int, numbers), *moments)
+            elif moments[0]:
                 label = label or self.env._("E-mail and Messages")
                 figures["last_contacts"].append(
-                    {"code": code, "channel": label, "at": format_at(at)}
+                    {"code": code, "channel": label, "at": format_at(moments[0])}
                 )
         figures["last_contacts"].sort(key=lambda contact: contact["at"], reverse=True)
+        for name in ("lifetime_value", "open_amount"):
+            figures[name] = sums.get(name)
+        if None not in (sums.get("lifetime_value"), sums.get("cost")):
+            figures["margin"] = currency.round(sums["lifetime_value"] - sums["cost"])
+        if orders:
+            self._add_orders(figures, sums.get("turnover"), *orders)
         return figures
 
-    def _add_money(self, figures, currency_id, invoiced, open_amount):
+    def _add_money(self, sums, currency_id, numbers):
         """Add the sums of one currency; None: closed to the reader."""
         company = self.env.company
         currency = self.env["res.currency"].browse(currency_id)
         today = fields.Date.context_today(self)
-        for name, amount in (
-            ("lifetime_value", invoiced),
-            ("open_amount", open_amount),
-        ):
+        for name, amount in zip(MONEY, numbers, strict=True):
             if amount is None:
-                figures[name] = None
-            elif figures[name] is not None:
-                figures[name] += currency._convert(
+                sums[name] = None
+            elif sums[name] is not None:
+                sums[name] += currency._convert(
                     float(amount), company.currency_id, company, today
                 )
 
-    def _get_figure_queries(self, family):
-        """Return what the figures are made of, to be asked in one statement.
-
-        Each by the rights and rules of the reader, with the columns name, code, label,
-        two numbers and a moment.
-
-        :return: ``{name: SQL}``
-        """
-        mine = Domain("partner_id", "in", family.ids)
-        queries = {}
-        moves = self.env["account.move"]
-        if moves.has_access("read"):
-            query = asked(
-                moves,
-                mine
-                & Domain("move_type", "in", ("out_invoice", "out_refund"))
-                & Domain("state", "=", "posted"),
-            )
-            company = query.join(
-                moves._table, "company_id", "res_company", "id", "company"
-            )
-            currency = SQL.identifier(company, "currency_id")
-            query.groupby = currency
-            queries["money"] = query.select(
-                SQL("'money'"),
-                SQL("%s::text", currency),
-                SQL("NULL::text"),
-                *(
-                    SQL("sum(%s)::numeric", readable(moves, name))
-                    for name in ("amount_untaxed_signed", "amount_residual_signed")
-                ),
-                SQL("NULL::timestamp"),
-            )
-        orders = self.env["sale.order"]
-        if orders.has_access("read"):
-            query = asked(orders, mine & Domain("state", "=", "sale"))
-            queries["orders"] = query.select(
-                SQL(
-                    "'orders', NULL::text, NULL::text, count(*)::numeric, NULL::numeric"
-                ),
-                SQL("max(%s)::timestamp", readable(orders, "date_order")),
-            )
-        records = self.env["omni.record"]
-        if records.has_access("read"):
-            query = asked(records, mine)
-            channel = query.join(
-                records._table, "channel_id", "omni_channel", "id", "channel"
-            )
-            code, name = (
-                readable(self.env["omni.channel"], column, channel)
-                for column in ("code", "name")
-            )
-            query.groupby = SQL("%s, %s", code, name)
-            queries["channels"] = query.select(
-                SQL("'contact'"),
-                code,
-                name,
-                SQL("NULL::numeric, NULL::numeric"),
-                SQL("max(%s)", readable(records, "received_at")),
-            )
-        # sudo: as in the timeline, the domain holds the reader's rights
-        reader = self.env["mail.message"]
-        messages = reader.sudo()
-        query = messages._search(
-            self.env["omni.timeline"]._message_domain(family)
-            & (
-                Domain("message_type", "in", ("email", "email_outgoing"))
-                | Domain("author_id", "in", family.ids)
-                & Domain("message_type", "=", "comment")
-            )
+    def _add_orders(self, figures, turnover, count, recent, first, last):
+        """Add what the orders tell: how many, how often, and the class."""
+        figures["orders"] = count
+        if not last:
+            return
+        now = fields.Datetime.now()
+        figures["last_order_at"] = format_at(last)
+        # who ordered for the first time this year has had one year
+        years = max(1, (now - first).days / 365.25)
+        figures["orders_per_year"] = round(count / years, 1)
+        if turnover is None:
+            return
+        found = classify(
+            max(0, (now - last).days),
+            recent,
+            turnover,
+            self.env.company._get_customer_tier_thresholds(),
         )
-        queries["mail"] = query.select(
-            SQL("'contact', 'mail', NULL::text, NULL::numeric, NULL::numeric"),
-            SQL("max(%s)", readable(reader, "date")),
-        )
-        return queries
+        figures["rfm"] = {
+            **found._asdict(),
+            "label": self.env._(RFM_TEXTS[found.code]),
+        }
 
     # --- ACTIONS ---
 

@@ -163,6 +163,8 @@ class TestCustomer360(AccountTestInvoicingCommon):
         self.assertEqual(figures["lifetime_value"], 70)
         self.assertEqual(figures["open_amount"], -30)
         self.assertEqual(figures["orders"], 1)
+        self.assertEqual(figures["orders_per_year"], 1)
+        self.assertEqual(figures["margin"], 70)
         self.assertEqual(
             {contact["code"] for contact in figures["last_contacts"]},
             {"shop-360", "mail"},
@@ -234,9 +236,8 @@ class TestCustomer360(AccountTestInvoicingCommon):
         self.customer.customer_360()
         self.env.flush_all()
         self.env.invalidate_all()
-        # One a source of the timeline, those of the upper addons too; two more are
-        # the savepoint of the segments.
-        with self.assertQueryCount(22):
+        # the figures are one statement, and the timeline with all its sources is one
+        with self.assertQueryCount(14):
             found = self.customer.customer_360()
         self.assertEqual(len(found["timeline"]), min(80, entries + 2))
 
@@ -332,6 +333,95 @@ class TestCustomer360(AccountTestInvoicingCommon):
         self.assertAlmostEqual(
             both.customer_360()["figures"]["lifetime_value"], 100 + rate
         )
+
+    # --- FIGURES ---
+
+    def test_margin(self):
+        """Invoiced less the cost of each company, refunds and units reckoned in."""
+        other = self.setup_other_company()["company"]
+        self.product_a.standard_price = 30
+        self.product_a.with_company(other).standard_price = 700
+        dozen = self.env.ref("uom.product_uom_dozen")
+
+        def lines(move_type, quantity, price, unit=None, company=None):
+            move = (
+                self.env["account.move"]
+                .with_company(company or self.company)
+                .create(
+                    {
+                        "move_type": move_type,
+                        "partner_id": self.contact.id,
+                        "invoice_date": fields.Date.today(),
+                        "invoice_line_ids": [
+                            Command.create(
+                                {
+                                    "product_id": self.product_a.id,
+                                    "quantity": quantity,
+                                    "price_unit": price,
+                                    "tax_ids": False,
+                                    **({"product_uom_id": unit.id} if unit else {}),
+                                }
+                            )
+                        ],
+                    }
+                )
+            )
+            move.action_post()
+
+        mine = self.customer.with_context(allowed_company_ids=self.company.ids)
+        lines("out_invoice", 10, 50)
+        self.assertEqual(mine.customer_360(["figures"])["figures"]["margin"], 200)
+        lines("out_invoice", 1, 600, dozen)
+        self.assertEqual(mine.customer_360(["figures"])["figures"]["margin"], 440)
+        lines("out_refund", 2, 50)
+        self.assertEqual(mine.customer_360(["figures"])["figures"]["margin"], 400)
+        lines("out_invoice", 1, 1000, company=other)
+        rate = other.currency_id._convert(
+            300, self.company.currency_id, self.company, fields.Date.today()
+        )
+        both = self.customer.with_context(
+            allowed_company_ids=(self.company | other).ids
+        )
+        self.assertAlmostEqual(
+            both.customer_360(["figures"])["figures"]["margin"], 400 + rate
+        )
+        field = self.env.registry["product.product"]._fields["standard_price"]
+        self.patch(field, "groups", ".")
+        figures = mine.customer_360(["figures"])["figures"]
+        self.assertIsNone(figures["margin"])
+        self.assertEqual(figures["lifetime_value"], 1000)
+
+    def test_orders_per_year_and_class(self):
+        self.company.write(
+            {
+                "customer_tier_silver": 100,
+                "customer_tier_gold": 1000,
+                "customer_tier_vip": 5000,
+            }
+        )
+        figures = self.customer.customer_360(["figures"])["figures"]
+        self.assertIsNone(figures["rfm"])
+        self.assertIsNone(figures["orders_per_year"])
+        now = fields.Datetime.now()
+        for days in (1461, 700, 300, 10):
+            order = self.order()
+            order.action_confirm()
+            order.date_order = now - timedelta(days=days)
+        self.invoice(1500)
+        figures = self.customer.customer_360(["figures"])["figures"]
+        self.assertEqual(figures["orders"], 4)
+        self.assertEqual(figures["orders_per_year"], 1.0)
+        self.assertEqual(
+            figures["rfm"],
+            {
+                "code": "loyal",
+                "recency": 5,
+                "frequency": 2,
+                "monetary": 4,
+                "label": "Loyal",
+            },
+        )
+        json.dumps(figures)
 
     # --- SECTIONS ---
 

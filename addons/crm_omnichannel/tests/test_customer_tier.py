@@ -87,6 +87,63 @@ class TestCustomerTier(AccountTestInvoicingCommon):
             {"vip": 2, "standard": 1},
         )
 
+    def test_figures_for_segments(self):
+        """Each figure can be asked for, and is what the profile says."""
+        self.invoice(6000)
+        self.invoice(1000, move_type="out_refund", partner=self.contact)
+        self.invoice(300, fields.Date.subtract(fields.Date.today(), months=13))
+        order = self.env["sale.order"].create(
+            {
+                "partner_id": self.contact.id,
+                "order_line": [
+                    Command.create({"product_id": self.product_a.id, "tax_ids": False})
+                ],
+            }
+        )
+        order.action_confirm()
+        order.date_order = fields.Datetime.subtract(fields.Datetime.now(), days=40)
+        profile = self.customer.customer_360(["figures"])["figures"]
+        self.assertEqual(profile["lifetime_value"], 5300)
+        for partner in self.customer | self.contact:
+            self.assertEqual(partner.omni_lifetime_value, 5300)
+            self.assertEqual(partner.omni_turnover, 5000)
+            self.assertEqual(partner.omni_order_count, 1)
+            self.assertEqual(partner.omni_last_order_at, order.date_order)
+        self.assertFalse(self.other.omni_last_order_at)
+        family, everybody = (
+            self.customer | self.contact,
+            self.customer | self.contact | self.other,
+        )
+        for condition, expected in (
+            (("omni_lifetime_value", ">=", 5300), family),
+            (("omni_lifetime_value", "<", 5300), self.other),
+            (("omni_turnover", "=", 5000), family),
+            (("omni_turnover", "!=", 5000), self.other),
+            (("omni_turnover", ">=", 0), everybody),
+            (("omni_order_count", "=", 0), self.other),
+            (("omni_order_count", "in", [1, 2]), family),
+            (("omni_last_order_at", "=", False), self.other),
+            (("omni_last_order_at", "!=", False), family),
+            (("omni_last_order_at", "<", "-30d"), family),
+            (("omni_last_order_at", ">", "-30d"), self.partners),
+        ):
+            with self.subTest(condition=condition):
+                self.assertEqual(
+                    self.partners.search([("ref", "=", "tier"), condition]), expected
+                )
+        segment = self.env["omni.segment"].create(
+            {
+                "name": "Large",
+                "code": "test-large",
+                "company_id": self.company.id,
+                "domain": "[('ref', '=', 'tier'), ('omni_turnover', '>', 1000)]",
+            }
+        )
+        self.assertEqual(segment.partner_count, 2)
+        self.assertIn(segment, segment._segments_of(self.contact))
+        with self.assertRaises(ValidationError):
+            segment.company_id = False
+
     def test_by_hand(self):
         with self.assertRaises(ValidationError), self.env.cr.savepoint():
             self.customer.customer_tier_manual = "vip"

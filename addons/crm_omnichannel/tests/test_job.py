@@ -20,7 +20,7 @@ from odoo.tools import mute_logger
 
 from odoo.addons.crm_data_governance.messages import render
 
-from ..models import omni_job
+from ..models import omni_job, omni_job_folder, omni_job_supervision
 from ..runner import Job, JobFolder, end_process, process_key
 
 # What the jobs of these tests do: a tools package of its own, known to nobody else.
@@ -364,12 +364,12 @@ class TestJob(JobCase, TransactionCase):
         folder = JobFolder(job._folder_path())
         self._wait(lambda: folder.has("progress.json") and folder.heartbeat())
         os.kill(job.pid, signal.SIGSTOP)
-        old = time.time() - omni_job.HEARTBEAT_TIMEOUT - 60
+        old = time.time() - omni_job_supervision.HEARTBEAT_TIMEOUT - 60
         os.utime(folder.path / "heartbeat", (old, old))
         self._tick()
         self.assertEqual(job.state, "running", "the row has a newer sign of life")
         job.heartbeat_at = fields.Datetime.now() - timedelta(
-            seconds=omni_job.HEARTBEAT_TIMEOUT + 60
+            seconds=omni_job_supervision.HEARTBEAT_TIMEOUT + 60
         )
         self._tick()
         self.assertEqual((job.state, job.error_code), ("failed", "lost"))
@@ -432,7 +432,7 @@ class TestJob(JobCase, TransactionCase):
         job.write({"pid": 0, "process_key": False})
         self._tick()
         self.assertEqual(job.state, "running")
-        job.started_at -= timedelta(seconds=omni_job.START_TIMEOUT + 1)
+        job.started_at -= timedelta(seconds=omni_job_supervision.START_TIMEOUT + 1)
         self._tick()
         self.assertEqual((job.state, job.error_code), ("failed", "lost"))
 
@@ -444,7 +444,9 @@ class TestJob(JobCase, TransactionCase):
         job.host = "elsewhere"
         self._tick()
         self.assertEqual(job.state, "running")
-        old = fields.Datetime.now() - timedelta(seconds=omni_job.HEARTBEAT_TIMEOUT + 9)
+        old = fields.Datetime.now() - timedelta(
+            seconds=omni_job_supervision.HEARTBEAT_TIMEOUT + 9
+        )
         job.heartbeat_at = old
         os.utime(job._folder_path(), None)
         shutil.rmtree(job._folder_path())
@@ -496,7 +498,7 @@ class TestJob(JobCase, TransactionCase):
         self.assertNotIn("s3cret", str(facts["environment"]))
         added = {"HOME", "TMPDIR", "PYTHONUNBUFFERED", "LC_CTYPE"}
         self.assertLessEqual(
-            set(facts["environment"]), {*omni_job.CHILD_ENVIRONMENT, *added}
+            set(facts["environment"]), {*omni_job_supervision.CHILD_ENVIRONMENT, *added}
         )
         self.assertNotIn("odoo", facts["modules"])
         self.assertNotIn("psycopg2", facts["modules"])
@@ -516,7 +518,7 @@ class TestJob(JobCase, TransactionCase):
 
         with (
             patch.object(type(self.Job), "_collect_nothing", collect),
-            mute_logger("odoo.addons.crm_omnichannel.models.omni_job"),
+            mute_logger("odoo.addons.crm_omnichannel.models.omni_job_supervision"),
         ):
             job = self._run("facts", name="whole")
         self.assertRecordValues(
@@ -547,8 +549,8 @@ class TestJob(JobCase, TransactionCase):
     def test_cannot_start(self):
         job = self._start("facts")
         with (
-            patch.object(omni_job.sys, "executable", "/nonexistent/python"),
-            mute_logger("odoo.addons.crm_omnichannel.models.omni_job"),
+            patch.object(omni_job_supervision.sys, "executable", "/nonexistent/python"),
+            mute_logger("odoo.addons.crm_omnichannel.models.omni_job_supervision"),
         ):
             self._launch()
         self.assertEqual((job.state, job.error_code), ("failed", "start"))
@@ -622,7 +624,7 @@ class TestJob(JobCase, TransactionCase):
         young = job._folder_path().with_name("999999998")
         for path in (orphan, young):
             path.mkdir()
-        old = time.time() - omni_job.ORPHAN_SECONDS - 1
+        old = time.time() - omni_job_folder.ORPHAN_SECONDS - 1
         os.utime(orphan, (old, old))
         self.Job._gc_folders()
         self.assertFalse(orphan.exists())
@@ -686,7 +688,7 @@ class TestJob(JobCase, TransactionCase):
 
         with (
             patch.object(OmniJob, "_examine", broken),
-            mute_logger("odoo.addons.crm_omnichannel.models.omni_job"),
+            mute_logger("odoo.addons.crm_omnichannel.models.omni_job_supervision"),
         ):
             self._finish(good)
         self.assertEqual(good.state, "done")

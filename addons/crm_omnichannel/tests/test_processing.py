@@ -3,7 +3,7 @@ from unittest.mock import patch
 
 from psycopg2.errors import UniqueViolation
 
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
@@ -25,6 +25,20 @@ ADA = {
 
 @tagged("post_install", "-at_install")
 class TestProcessing(OmniCase):
+    def test_companies_are_checked_once_for_those_alike(self):
+        """One among many whose link belongs to another company is still refused."""
+        other = self.env["res.company"].create({"name": "Other"})
+        terms = self.env["account.payment.term"].create(
+            {"name": "Theirs", "company_id": other.id}
+        )
+        many = [{"name": f"Ada {number}"} for number in range(5)]
+        partners = self.env["res.partner"].create(many)
+        self.assertEqual(len(partners), 5)
+        with self.assertRaises(UserError), self.env.cr.savepoint():
+            self.env["res.partner"].create(
+                [*many, {"name": "Eve", "property_payment_term_id": terms.id}, *many]
+            )
+
     def test_first_record_creates_the_customer(self):
         record = self.process(ADA)
         self.assertRecordValues(

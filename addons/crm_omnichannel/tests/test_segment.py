@@ -64,8 +64,8 @@ class TestSegment(TransactionCase):
             [{"name": f"More {n}", "ref": "seg", "color": 1} for n in range(200)]
         )
         self.env.flush_all()
-        # the segment, its stamp, the difference, who came
-        with self.assertQueryCount(4):
+        # the segment, its stamp, the difference, who came, and that they came
+        with self.assertQueryCount(5):
             [change] = self.segment._refresh().values()
         self.assertEqual(sorted(change.entered), more.ids)
         self.assertEqual(self.segment.partner_count, 203)
@@ -206,6 +206,43 @@ class TestSegment(TransactionCase):
             self.segment.create({"name": "Low", "code": "test-low"})
         with self.assertRaises(ValidationError):
             self.segment.code = "With Spaces"
+
+    def test_coming_and_going_are_events(self):
+        self.partners[0].color = 7
+        self.segment._refresh()
+        entries = self.partners[0].customer_360(["timeline"], kinds=["segment"])
+        self.assertEqual(
+            [(entry["code"], entry["text"]) for entry in entries["timeline"]],
+            [
+                ("segment_left", "Left the segment Low"),
+                ("segment_entered", "Came into the segment Low"),
+            ],
+        )
+        entry = entries["timeline"][0]
+        self.assertEqual(
+            (entry["res_model"], entry["res_id"]), ("omni.segment", self.segment.id)
+        )
+        # nothing changed: nothing is told
+        before = self.env["omni.segment.event"].search_count([])
+        self.segment._refresh()
+        self.segment._refresh(self.partners[1])
+        self.assertEqual(self.env["omni.segment.event"].search_count([]), before)
+        self.partners[3].color = 1
+        self.segment._refresh(self.partners[3])
+        event = self.env["omni.segment.event"].search([], limit=1)
+        self.assertEqual((event.partner_id, event.kind), (self.partners[3], "entered"))
+
+    def test_old_events_are_forgotten(self):
+        events = self.env["omni.segment.event"]
+        self.env.cr.execute(
+            "UPDATE omni_segment_event SET at = at - interval '3 years'"
+            " WHERE partner_id = %s",
+            [self.partners[0].id],
+        )
+        events.invalidate_model()
+        events._gc_segment_event()
+        left = events.search([("segment_id", "=", self.segment.id)]).partner_id
+        self.assertEqual(left, self.partners[1:3])
 
     def test_companies(self):
         company = self.env["res.company"].create({"name": "Other"})

@@ -5,58 +5,26 @@ there is none (an empty or blocked value). What cannot be read raises
 :class:`BadValue` with a code and parameters: nothing is guessed. Each is idempotent:
 ``normalise(normalise(x)) == normalise(x)``.
 
-Sources: E.164 through Google's libphonenumber, ISO 8601, ISO 3166-1 through CLDR,
-Unicode annex 15 (NFKC).
+Sources: E.164 through Google's libphonenumber, ISO 3166-1 through CLDR, Unicode annex
+15 (NFKC); for dates, amounts, addresses, companies and scripts see those modules.
 """
 
-import json
 import re
 import unicodedata
-from datetime import date, datetime
 from functools import lru_cache
 
 import phonenumbers
 from babel import Locale
 
+from . import addresses
+from .amounts import amount, currency
 from .blocked import is_blocked
+from .companies import fold_company
+from .dates import day
+from .scripts import to_simplified, to_traditional
+from .values import BadValue, as_text, shown
 
 MAX_TEXT = 2000
-
-
-class BadValue(ValueError):
-    """A value cannot be read: ``code`` and ``params`` (plain JSON values)."""
-
-    def __init__(self, code, **params):
-        super().__init__(code)
-        self.code = code
-        self.params = params
-
-
-def as_text(value):
-    """Return a JSON scalar as text; None for null, empty and lists or objects.
-
-    :raises BadValue: ``not_text`` for a list or an object.
-    """
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        # a spreadsheet's 13912345678.0 is a telephone number
-        return str(int(value)) if value.is_integer() else repr(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    raise BadValue("not_text", value=_shown(value))
-
-
-def _shown(value):
-    """Return a value as it stands in an error: short, one line."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 80 else text[:79] + "…"
 
 
 # --- TEXT ---
@@ -98,7 +66,7 @@ def text(value, argument=None):
     result = clean(raw)
     limit = int(argument) if argument and argument.isdigit() else MAX_TEXT
     if len(result) > limit:
-        raise BadValue("too_long", limit=limit, value=_shown(result))
+        raise BadValue("too_long", limit=limit, value=shown(result))
     return None if is_blocked(result) else result
 
 
@@ -106,6 +74,27 @@ def line(value, argument=None):
     """A text on one line."""
     result = text(value, argument)
     return result and " ".join(result.split("\n")) or None
+
+
+def halfwidth(value, argument=None):
+    """A text on one line with every full-width sign folded, brackets and stops too."""
+    result = line(value, argument)
+    return result and "".join(
+        chr(ord(sign) - 0xFEE0) if "\uff01" <= sign <= "\uff5e" else sign
+        for sign in result
+    )
+
+
+def simplified(value, argument=None):
+    """A text on one line in simplified Chinese."""
+    result = line(value, argument)
+    return result and to_simplified(result)
+
+
+def traditional(value, argument=None):
+    """A text on one line in traditional Chinese."""
+    result = line(value, argument)
+    return result and to_traditional(to_simplified(result))
 
 
 # --- NAMES ---
@@ -119,6 +108,9 @@ _COMPOUND = """
     """
 #: surnames of two signs, the common ones (Hundred Family Surnames)
 COMPOUND_SURNAMES = frozenset(_COMPOUND.split())
+#: small words that belong to the surname: Ludwig van Beethoven
+_PARTICLES = {"af", "al", "bin", "da", "de", "del", "della", "den", "der", "di", "do"}
+_PARTICLES |= {"dos", "du", "la", "le", "ten", "ter", "van", "von", "zu"}
 _HAN = re.compile(r"^[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003134f]+$")
 _HAN_SPACED = re.compile(
     r"(?<=[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003134f])[ ]+"
@@ -145,7 +137,7 @@ def name(value, argument=None):
     if not result or is_blocked(result, "name"):
         return None
     if len(result) > 255:
-        raise BadValue("too_long", limit=255, value=_shown(result))
+        raise BadValue("too_long", limit=255, value=shown(result))
     if argument == "title" and (result.islower() or result.isupper()):
         result = _title(result)
     return result
@@ -158,6 +150,43 @@ def _title(value):
         lambda match: match.group()[:1].upper() + match.group()[1:].lower(),
         value,
     )
+
+
+_WESTERN_TITLE = re.compile(
+    r"^(?:(?:mr|mrs|ms|miss|mx|dr|prof|professor|sir|madam|herr|frau|m|mme)\b\.? +)+"
+    r"|(?:,? +(?:ph\.?d|m\.?d|mba|esq|cpa)\b\.?)+$",
+    re.IGNORECASE,
+)
+_HAN_TITLE = re.compile(
+    r"(?:先生|女士|小姐|太太|夫人|同志|老师|博士|教授|医生|律师|经理|总经理|总监|主任|董事长)+$"
+)
+
+
+def person(value, argument=None):
+    """A person's name without titles, the given name first: Dr. Smith, John.
+
+    王伟先生 is 王伟; a surname with a title only (王先生) stays, there is no better
+    name. ``argument``: as for ``name``.
+    """
+    result = name(value, argument)
+    if result is None:
+        return None
+    bare = _HAN_TITLE.sub("", result)
+    if is_han(bare):
+        enough = len(bare) > 1 and bare not in COMPOUND_SURNAMES
+        return bare if enough else result
+    bare = _WESTERN_TITLE.sub("", result).strip(" ,")
+    if bare.count(",") == 1:
+        given, surname = split_name(bare)
+        bare = join_name(given, surname) or bare
+        bare = _WESTERN_TITLE.sub("", bare).strip(" ,")
+    return bare or result
+
+
+def company(value, argument=None):
+    """A company's name without its legal form, to compare by: see ``companies``."""
+    result = name(value)
+    return result and fold_company(result)
 
 
 def join_name(given, surname):
@@ -181,20 +210,36 @@ def split_name(full):
     if "," in full:
         surname, _, given = full.partition(",")
         return given.strip() or None, surname.strip() or None
-    given, _, surname = full.rpartition(" ")
-    return (given, surname) if given else (surname, None)
+    *given, surname = full.split(" ")
+    while len(given) > 1 and given[-1].casefold() in _PARTICLES and given[-1].islower():
+        surname = f"{given.pop()} {surname}"
+    return (" ".join(given), surname) if given else (surname, None)
 
 
 # --- TELEPHONE, E-MAIL ---
 
 _PHONE_NOISE = re.compile(r"[\s\u00a0.·・\-‐‑‒–—―－_/（）()\[\]]+")
 _MAINLAND_MOBILE = re.compile(r"1[3-9]\d{9}")
-_EXTENSION = re.compile(r"(?:ext|extn|转|分机|x|#)[.:：]?\d{1,6}$", re.IGNORECASE)
+_EXTENSION = re.compile(
+    r"(?:;?ext(?:ension|n)?|转|轉|分机|分機|x|#|,)[.:：=]?\d{1,6}$", re.IGNORECASE
+)
+# 021-65529988-8001, as switchboards are written
+_DASH_EXTENSION = re.compile(r"^(.*\d{7,})[-－—]\d{1,6}$")
 
 
 @lru_cache(maxsize=4096)
 def _e164(raw, country):
+    number = _read_number(raw, country)
+    if number is None and (switchboard := _DASH_EXTENSION.match(raw)):
+        number = _read_number(switchboard[1], country)
+    if number is None:
+        raise BadValue("bad_phone", value=shown(raw))
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _read_number(raw, country):
     digits = unicodedata.normalize("NFKC", raw)
+    digits = re.sub(r"^tel:", "", digits.strip(), flags=re.IGNORECASE)
     digits = _PHONE_NOISE.sub("", digits)
     digits = _EXTENSION.sub("", digits)
     if digits.startswith("00"):
@@ -205,9 +250,7 @@ def _e164(raw, country):
     number = _valid_number(digits, country)
     if number is None and _MAINLAND_MOBILE.fullmatch(digits):
         number = _valid_number(digits, "CN")
-    if number is None:
-        raise BadValue("bad_phone", value=_shown(raw))
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return number
 
 
 def _valid_number(digits, country):
@@ -245,7 +288,9 @@ def email(value, argument=None):
     named = _ADDRESSED.search(address)
     if named:
         address = named.group(1).strip()
-    address = re.sub(r"^mailto:", "", address, flags=re.IGNORECASE).lower().strip()
+    address = re.sub(r"^mailto:", "", address, flags=re.IGNORECASE).lower()
+    # what followed it in a list or a sentence
+    address = address.strip().rstrip(",;.。、")
     # normal form again: lower case can open a new composition
     address = unicodedata.normalize("NFKC", address)
     if is_blocked(address, "email"):
@@ -257,7 +302,7 @@ def email(value, argument=None):
         or address[0] == "."
         or ".@" in address
     ):
-        raise BadValue("bad_email", value=_shown(raw))
+        raise BadValue("bad_email", value=shown(raw))
     return address
 
 
@@ -274,103 +319,11 @@ def normal_email(value):
         return None
 
 
-# --- DATES ---
-
-_DATE_FORMS = (
-    # 1990-01-02, 1990/1/2, 1990.01.02, with or without a time behind
-    re.compile(r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?:[T ].*)?"),
-    re.compile(r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})"),
-    re.compile(r"(?P<y>\d{4})年(?P<m>\d{1,2})月(?P<d>\d{1,2})[日号]?"),
-)
-_ANY_ORDER = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})")
-_MONTHS = {
-    month: number
-    for number, names in enumerate(
-        (
-            ("jan", "january"),
-            ("feb", "february"),
-            ("mar", "march"),
-            ("apr", "april"),
-            ("may",),
-            ("jun", "june"),
-            ("jul", "july"),
-            ("aug", "august"),
-            ("sep", "sept", "september"),
-            ("oct", "october"),
-            ("nov", "november"),
-            ("dec", "december"),
-        ),
-        1,
-    )
-    for month in names
-}
-_NAMED_MONTH = re.compile(r"(\d{1,2})[ -]([a-z]+)\.?[ ,-]+(\d{4})")
-_MONTH_FIRST = re.compile(r"([a-z]+)\.? (\d{1,2}),? (\d{4})")
-_HAN_DIGITS = str.maketrans("〇零一二三四五六七八九", "00123456789")
-
-
-def _day(year, month, day, raw):
-    try:
-        result = date(int(year), int(month), int(day))
-    except ValueError as error:
-        raise BadValue("bad_date", value=_shown(raw)) from error
-    if not 1800 <= result.year <= 2200:
-        raise BadValue("bad_date", value=_shown(raw))
-    return result.isoformat()
-
-
-def day(value, argument=None):
-    """A date as ``YYYY-MM-DD``: ISO, 19900102, 1990年1月2日, 2 Jan 1990.
-
-    02/01/1990 has two readings: with ``argument`` ``dmy`` or ``mdy`` it is read so,
-    else it raises ``ambiguous_date`` (13/01/1990 has one reading and needs none).
-    """
-    if isinstance(value, datetime):
-        value = value.date()
-    raw = as_text(value)
-    if raw is None or is_blocked(raw):
-        return None
-    given = unicodedata.normalize("NFKC", raw).strip()
-    if not given.strip("0-/. "):
-        # 0000-00-00, as a database without dates exports it
-        return None
-    given = re.sub(r"\s*([年月日号])\s*", r"\1", given)
-    if "年" in given:
-        given = given.translate(_HAN_DIGITS)
-    for form in _DATE_FORMS:
-        match = form.fullmatch(given)
-        if match:
-            return _day(match["y"], match["m"], match["d"], raw)
-    match = _ANY_ORDER.fullmatch(given)
-    if match:
-        return _two_readings(*match.groups(), argument, raw)
-    lowered = given.lower()
-    match = _NAMED_MONTH.fullmatch(lowered)
-    if match and match[2] in _MONTHS:
-        return _day(match[3], _MONTHS[match[2]], match[1], raw)
-    match = _MONTH_FIRST.fullmatch(lowered)
-    if match and match[1] in _MONTHS:
-        return _day(match[3], _MONTHS[match[1]], match[2], raw)
-    raise BadValue("bad_date", value=_shown(raw))
-
-
-def _two_readings(first, second, year, order, raw):
-    if order == "dmy":
-        return _day(year, second, first, raw)
-    if order == "mdy":
-        return _day(year, first, second, raw)
-    if int(first) > 12 or first == second:
-        return _day(year, second, first, raw)
-    if int(second) > 12:
-        return _day(year, first, second, raw)
-    raise BadValue("ambiguous_date", value=_shown(raw))
-
-
 # --- CLOSED LISTS ---
 
 _GENDERS = {
-    "male": "1 m male man mr boy 男 男性 先生 男士",
-    "female": "2 f female woman ms mrs miss girl 女 女性 女士 小姐",
+    "male": "1 m male man mr boy herr 男 男性 先生 男士 男生 ♂",
+    "female": "2 f female woman ms mrs miss girl frau 女 女性 女士 小姐 女生 ♀",
     "other": "3 x o other diverse nonbinary non-binary 其他",
 }
 _GENDER = {form: code for code, forms in _GENDERS.items() for form in forms.split()}
@@ -385,7 +338,7 @@ def gender(value, argument=None):
     if folded in {"0", "9", "u", "保密", "secret", "prefer not to say"}:
         return None
     if folded not in _GENDER:
-        raise BadValue("bad_gender", value=_shown(raw))
+        raise BadValue("bad_gender", value=shown(raw))
     return _GENDER[folded]
 
 
@@ -442,7 +395,7 @@ def country(value, argument=None):
     folded = " ".join(clean(raw).casefold().split())
     code = _country_names().get(folded)
     if code is None:
-        raise BadValue("unknown_country", value=_shown(raw))
+        raise BadValue("unknown_country", value=shown(raw))
     return code
 
 
@@ -474,7 +427,7 @@ def language(value, argument=None):
         return _LANGUAGES[folded]
     parts = re.fullmatch(r"([a-z]{2,3})_([a-z]{2})", folded)
     if not parts:
-        raise BadValue("unknown_language", value=_shown(raw))
+        raise BadValue("unknown_language", value=shown(raw))
     return f"{parts[1]}_{parts[2].upper()}"
 
 
@@ -494,6 +447,38 @@ def tags(value, argument=None):
     return [found[key] for key in sorted(found)] or None
 
 
+def _place(find, value):
+    result = line(value)
+    if result is None:
+        return None
+    found = find(result)
+    if found is None:
+        raise BadValue("unknown_place", value=shown(result))
+    return found
+
+
+def province(value, argument=None):
+    """A mainland province by its official name: 广东, Guangdong, out of an address."""
+    return _place(addresses.find_province, value)
+
+
+def city(value, argument=None):
+    """A mainland city by its official name: 深圳, or out of an address."""
+    return _place(addresses.find_city, value)
+
+
+def district(value, argument=None):
+    """The district of a mainland address; None if it names none."""
+    result = line(value)
+    return result and addresses.find_district(result)
+
+
+def street(value, argument=None):
+    """A mainland address without province, city and district."""
+    result = line(value)
+    return result and (addresses.strip_divisions(result) or None)
+
+
 def postcode(value, argument=None):
     """A postcode: upper case, one space; a spreadsheet's lost leading zero is not
     invented."""
@@ -509,9 +494,9 @@ def website(value, argument=None):
     result = result.replace(" ", "")
     if re.match(r"^[a-z][a-z0-9+.-]*:", result, re.IGNORECASE):
         if not re.match(r"^https?://[^/]+", result, re.IGNORECASE):
-            raise BadValue("bad_website", value=_shown(result))
+            raise BadValue("bad_website", value=shown(result))
     elif "." not in result:
-        raise BadValue("bad_website", value=_shown(result))
+        raise BadValue("bad_website", value=shown(result))
     else:
         result = "http://" + result
     return result
@@ -526,9 +511,9 @@ def identifier(value, argument=None):
     if is_blocked(result) or is_blocked(result, "identifier"):
         return None
     if len(result) > 255:
-        raise BadValue("too_long", limit=255, value=_shown(result))
+        raise BadValue("too_long", limit=255, value=shown(result))
     if "\x00" in result:
-        raise BadValue("not_text", value=_shown(result.replace("\x00", "")))
+        raise BadValue("not_text", value=shown(result.replace("\x00", "")))
     return result
 
 
@@ -536,12 +521,23 @@ def identifier(value, argument=None):
 NORMALISERS = {
     "text": text,
     "line": line,
+    "halfwidth": halfwidth,
+    "simplified": simplified,
+    "traditional": traditional,
     "name": name,
+    "person": person,
+    "company": company,
     "phone": phone,
     "email": email,
     "date": day,
     "gender": gender,
+    "amount": amount,
+    "currency": currency,
     "country": country,
+    "province": province,
+    "city": city,
+    "district": district,
+    "street": street,
     "language": language,
     "tags": tags,
     "postcode": postcode,

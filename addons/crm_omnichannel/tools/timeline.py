@@ -25,10 +25,13 @@ class TimelineSource(NamedTuple):
     :param str title: of the kind, in the reader's language
     :param str icon: Font Awesome class (``fa-…``)
     :param fetch: ``fetch(partners, before, limit)``; ``before`` is a :class:`Cursor` or
-        None. Returns at most ``limit`` entries that stand behind ``before``, the newest
-        first, each a dict with ``at`` (datetime, naive UTC), ``key`` (as ``entry_key``
-        makes it), ``code``, ``params``, ``res_model``, ``res_id`` and, if the time of
-        the day is not known, ``all_day``.
+        None. Returns the query of at most ``limit`` entries that stand behind
+        ``before``, the newest first (``omni.timeline._fetch_events`` makes it). The
+        page asks the queries of all sources in one statement.
+    :param finish: ``finish(entries)`` completes, in place, those that are shown: dicts
+        with ``at`` (datetime, naive UTC), ``key``, ``code``, ``params``, ``res_model``,
+        ``res_id`` and, if the time of the day is not known, ``all_day``; None: they
+        are complete
     """
 
     kind: str
@@ -36,6 +39,7 @@ class TimelineSource(NamedTuple):
     title: str
     icon: str
     fetch: Callable
+    finish: "Callable | None" = None
 
 
 class Cursor(NamedTuple):

@@ -1,5 +1,6 @@
 import { Component, onMounted, onWillUpdateProps, status, useState } from "@odoo/owl";
 import { formatDate, formatDateTime } from "@web/core/l10n/dates";
+import { _t } from "@web/core/l10n/translation";
 import { registry } from "@web/core/registry";
 import { useService } from "@web/core/utils/hooks";
 import { formatMonetary } from "@web/views/fields/formatters";
@@ -66,7 +67,16 @@ export class OmniTimeline extends Component {
             lifetimeValue:
                 figures.lifetime_value === null ? null : money(figures.lifetime_value),
             openAmount: figures.open_amount === null ? null : money(figures.open_amount),
+            margin: figures.margin === null ? null : money(figures.margin),
             orders: figures.orders,
+            ordersPerYear: figures.orders_per_year,
+            rfm: figures.rfm && {
+                label: figures.rfm.label,
+                title: _t(
+                    "Recency %(recency)s, frequency %(frequency)s, turnover %(monetary)s (5 is best)",
+                    figures.rfm
+                ),
+            },
             lastOrder: figures.last_order_at && this.formatDay(figures.last_order_at),
             contacts: figures.last_contacts.map((contact) => ({
                 ...contact,
