@@ -20,6 +20,13 @@ from json.decoder import WHITESPACE, JSONDecodeError, scanstring
 from crm_omnichannel_tools import landing
 
 TYPES = ("track", "page", "screen", "identify", "group", "alias")
+#: what a type says outside of its properties and traits, kept among them
+OWN_WORDS = {
+    "page": "category",
+    "screen": "category",
+    "group": "groupId",
+    "alias": "previousId",
+}
 #: types whose own words stand in ``traits``, not in ``properties``
 TRAIT_TYPES = frozenset({"identify", "group"})
 
@@ -29,6 +36,8 @@ MAX_MESSAGES = 2500
 MAX_MESSAGE_ID = 100
 MAX_NAME = 255
 MAX_PAGE = 512
+#: of a refused message, kept to show what was wrong with it
+MAX_EXCERPT = 2000
 EARLIEST = datetime(2000, 1, 1)
 #: how far a time may lie ahead of the receipt: a client without ``sentAt`` whose clock
 #: stands in another time zone
@@ -189,6 +198,9 @@ class Reader:
             raise landing.Verdict("no_identity")
         words = "traits" if kind in TRAIT_TYPES else "properties"
         properties = _object(document, words, "bad_properties")
+        own = OWN_WORDS.get(kind)
+        if own and document.get(own) is not None:
+            properties = {own: document[own], **properties}
         context = _object(document, "context", "bad_context") or self.context or {}
         received_at = self._received_at(document)
         has_time = bool(document.get("timestamp") or document.get("originalTimestamp"))
@@ -384,3 +396,38 @@ def read_messages(messages, received_at, receipt):
     return landing.read_documents(
         enumerate(messages), reader, max_bytes=MAX_MESSAGE_BYTES
     )
+
+
+def excerpts(body, indexes):
+    """Return the beginnings of messages as they were sent, whatever they are.
+
+    :param bytes body: a batch, or a single message
+    :param indexes: places in the batch (from 0)
+    :return: ``{index: text}``, each at most ``MAX_EXCERPT`` characters that a database
+        can hold
+    """
+    text = _decode(body)
+    try:
+        values = {name: text[start:end] for name, start, end in _members(text)}
+    except BodyError:
+        values = {}
+    batch = values.get("batch", "").strip()
+    if batch[:1] != "[":
+        return {index: _excerpt(text) for index in indexes}
+    wanted, found = set(indexes), {}
+    position = index = 0
+    while len(found) < len(wanted) and position < len(batch):
+        start = _skip(batch, position + 1)
+        position = landing._skip_item(batch, start)
+        if index in wanted:
+            found[index] = _excerpt(batch[start:position])
+        if batch[position : position + 1] != ",":
+            break
+        index += 1
+    return found
+
+
+def _excerpt(text):
+    text = text.strip()[:MAX_EXCERPT]
+    # lone surrogates are bytes that were no text
+    return text.replace("\x00", "\ufffd").encode(errors="replace").decode()
