@@ -28,8 +28,8 @@ WORDS = {
         "email": "lin.xiao@example.com",
         "empty": "一天之内没有收到任何消息",
         "accepted": "已接受",
-        "refused": "已拒绝",
-        "reason": "消息的类型未知。",
+        "refused": "拒收",
+        "reason": "消息类型未知。",
         "saw": "/shop",
     },
 }
