@@ -49,13 +49,10 @@ export class LiveStream extends Component {
         onWillUnmount(() => clearInterval(this.timer));
     }
 
-    get source() {
-        return this.state.sources.find((source) => source.id === this.state.sourceId);
-    }
-
     /** The source whose first message is explained: the chosen one, else any. */
     get guide() {
-        return this.source || this.state.sources[0];
+        const { sources, sourceId } = this.state;
+        return sources.find((source) => source.id === sourceId) || sources[0];
     }
 
     get isFiltered() {
