@@ -1,1 +1,1 @@
-from . import check, login, tracking
+from . import check, tracking

@@ -16,7 +16,7 @@ import {watchForms} from "./forms";
 import {redactAll} from "./mask";
 import {Pages} from "./pages";
 import {Queue} from "./queue";
-import {forget, isOpen, readQueue, readState, uuid, writeState} from "./store";
+import {forget, isOpen, readQueue, readState, uuid} from "./store";
 import {stamp} from "./visitor";
 import {watchVitals} from "./vitals";
 
@@ -38,8 +38,6 @@ class Behavior {
             script.dataset.key,
             (messages, response) => this.explain(messages, response)
         );
-        // Who is logged in on the Odoo website that the page belongs to.
-        this.user = script.dataset.user;
         this.pages = new Pages(this);
         if (script.dataset.auto !== "off") {
             this.vitals = watchVitals();
@@ -168,7 +166,6 @@ class Behavior {
                 this.enqueue(message);
             });
             this.pages.sendAbandoned();
-            this.tellLogin();
             if (readQueue().length) {
                 this.queue.schedule(0, true);
             }
@@ -177,22 +174,6 @@ class Behavior {
             this.held = [];
             this.queue.stop();
             forget();
-        }
-    }
-
-    /** Let the server know once whose browser this is; it takes it from the session. */
-    async tellLogin() {
-        const state = readState();
-        if (!this.user || !state.anonymousId || state.toldUser === this.user) {
-            return;
-        }
-        const response = await fetch("/behavior/login", {
-            method: "POST",
-            headers: {"Content-Type": "application/json"},
-            body: JSON.stringify({params: {anonymous_id: state.anonymousId}}),
-        }).catch(() => null);
-        if (response?.ok) {
-            writeState({...readState(), toldUser: this.user});
         }
     }
 
