@@ -5,6 +5,7 @@ import json
 import re
 import threading
 import time
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -139,24 +140,29 @@ class Visit:
         )
 
 
-@pytest.fixture
-def visit(browser, site, odoo_server, odoo_database):
-    """Factory of visits to the site, with a source of the test's own."""
-    source_id, key = make_source(odoo_database, "web", site.url("").rstrip("/"))
+@contextmanager
+def visiting(browser, site, server, database):
+    """Factory of visits to the site, with a source of their own."""
+    source_id, key = make_source(database, "web", site.url("").rstrip("/"))
     site.head = (
-        f'<script defer src="{odoo_server.url}/behavior/sdk.js" data-key="{key}">'
-        "</script>"
+        f'<script defer src="{server.url}/behavior/sdk.js" data-key="{key}"></script>'
     )
     contexts = []
 
     def make(**options):
         context = browser.new_context(locale="zh-CN", **options)
         contexts.append(context)
-        return Visit(context, site, odoo_database, source_id)
+        return Visit(context, site, database, source_id)
 
     yield make
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def visit(browser, site, odoo_server, odoo_database):
+    with visiting(browser, site, odoo_server, odoo_database) as make:
+        yield make
 
 
 # --- CONSENT ---
@@ -240,10 +246,16 @@ def arrive(visitor):
     return page
 
 
-@pytest.fixture
-def visits(visit):
+@pytest.fixture(scope="module")
+def visits(browser, site, odoo_server, odoo_database):
     """Two visits, days apart, in WeChat's browser; what has landed of them."""
-    visitor = visit(user_agent=WECHAT, viewport={"width": 390, "height": 700})
+    with visiting(browser, site, odoo_server, odoo_database) as make:
+        visitor = make(user_agent=WECHAT, viewport={"width": 390, "height": 700})
+        visit_twice(visitor)
+        yield visitor
+
+
+def visit_twice(visitor):
     page = arrive(visitor)
     use(page)
     page.evaluate("history.pushState({}, '', '/shop/espresso')")
@@ -257,7 +269,7 @@ def visits(visit):
             localStorage.crm_behavior = JSON.stringify(state);
         }"""
     )
-    page = arrive(visitor)
+    arrive(visitor)
     visitor.wait_for(
         lambda events: any(
             e["type"] == "page" and e["context"]["session"]["number"] == 2
@@ -267,7 +279,6 @@ def visits(visit):
     visitor.wait_for_event("Page Left")
     visitor.wait_for_event("Web Vitals")
     visitor.wait_for_event("Form Abandoned")
-    return visitor
 
 
 #: names with the words of another one
