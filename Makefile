@@ -4,7 +4,7 @@ PYTHON ?= python3
 export PORT DEMO WORKERS ADDON TEST AREA
 CALL = @PYTHONPATH="$(CURDIR)" $(PYTHON) -m scripts
 
-run test verify lint bench i18n pictures stop clean:
+run test verify lint bench i18n pictures sdk stop clean:
 	$(CALL) $@
 
-.PHONY: run test verify lint bench i18n pictures stop clean
+.PHONY: run test verify lint bench i18n pictures sdk stop clean

@@ -16,7 +16,7 @@ def _command(name, arguments):
         from . import testing
 
         return getattr(testing, name)()
-    if name in ("lint", "bench", "i18n", "pictures"):
+    if name in ("lint", "bench", "i18n", "pictures", "sdk"):
         import importlib
 
         return importlib.import_module(f".{name}", __package__).main()

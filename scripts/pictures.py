@@ -25,6 +25,7 @@ SCREENS = (
     "walk-ticket",
     "walk-policy",
     "walk-lineage",
+    "live-rows",
 )
 LANGUAGES = {"en_US": "en", "zh_CN": "zh"}
 

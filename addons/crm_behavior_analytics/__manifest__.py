@@ -26,6 +26,7 @@
         "data/behavior_prediction_data.xml",
         "wizards/behavior_source_check_views.xml",
         "views/behavior_event_views.xml",
+        "views/behavior_live_views.xml",
         "views/behavior_source_views.xml",
         "views/behavior_feature_views.xml",
         "views/behavior_prediction_views.xml",
@@ -40,6 +41,7 @@
         "demo/behavior_prediction_demo.xml",
     ],
     "assets": {
+        "web.assets_backend": ["crm_behavior_analytics/static/src/live_stream/**/*"],
         "web.assets_frontend": [
             "crm_behavior_analytics/static/src/interactions/**/*",
         ],

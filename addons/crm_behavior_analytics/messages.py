@@ -24,6 +24,16 @@ MESSAGES = {
     "unknown_type": _lt("The type of the message is unknown."),
     # why a prediction in use was not scored
     "not_scored": _lt("The scores could not be renewed: %(detail)s"),
+    # why a body is refused as a whole
+    "bad_request": _lt("The request is no JSON object, or has no list “batch”."),
+    "too_many_messages": _lt("A batch has more than 2,500 messages."),
+    # what the live stream says besides
+    "known_message": _lt("A message with the ID %(message)s has arrived before."),
+    "requests_refused": _lt(
+        "%(refused)s requests of the last two hours were refused as a whole,"
+        " %(limited)s of them because there were too many at once. Verify the origin of"
+        " the page, and what is sent."
+    ),
     # why there is no model, or why it is not put to use (tools/training.py)
     "few_units": _lt(
         "There are data of %(found)s customers only; at least %(needed)s are needed."

@@ -87,6 +87,11 @@ class BehaviorSource(models.Model):
         string="Key Last Used on", compute="_compute_credential"
     )
     request_example = fields.Text(string="Example", compute="_compute_request_example")
+    snippet = fields.Char(
+        "Script for a Page",
+        compute="_compute_snippet",
+        help="Put it into the head of each page of the site.",
+    )
     landing_ids = fields.One2many("behavior.landing", "source_id")
     accepted_count = fields.Integer("Accepted", compute="_compute_counts")
     duplicate_count = fields.Integer("Duplicates", compute="_compute_counts")
@@ -142,6 +147,15 @@ class BehaviorSource(models.Model):
             ]
             shown = source.state == "active" and (origin or source.type == "server")
             source.request_example = "\n".join(filter(None, lines)) if shown else False
+
+    @api.depends("state", "public_key", "type")
+    def _compute_snippet(self):
+        for source in self:
+            shown = source.state == "active" and source.type == "web"
+            source.snippet = shown and (
+                f'<script defer src="{source.get_base_url()}/behavior/sdk.js"'
+                f' data-key="{source.public_key}"></script>'
+            )
 
     @api.depends("landing_ids.messages")
     def _compute_counts(self):
@@ -446,6 +460,15 @@ class BehaviorSource(models.Model):
         )
 
     # --- ACTIONS ---
+
+    def action_live(self):
+        """Open the stream of what arrives from the source."""
+        self.ensure_one()
+        action = self.env["ir.actions.client"]._for_xml_id(
+            "crm_behavior_analytics.behavior_live_action"
+        )
+        action["params"] = {"source_id": self.id}
+        return action
 
     def action_view_events(self):
         """Open the events of the source."""

@@ -41,6 +41,7 @@ class GovernanceErasure(models.AbstractModel):
                 emails=emails,
             )
         )
+        rejections = self.env["behavior.rejection"]._erase([*names, *emails])
         scores = self.env["behavior.score"].search([("partner_id", "=", partner.id)])
         score_count = len(scores)
         scores.unlink()
@@ -54,6 +55,7 @@ class GovernanceErasure(models.AbstractModel):
             }
             for model, count in (
                 ("behavior.event", events),
+                ("behavior.rejection", rejections),
                 ("behavior.score", score_count),
             )
             if count

@@ -6,6 +6,8 @@ from odoo.tools import SQL, LazyTranslate
 from odoo.addons.crm_omnichannel.columns import readable
 from odoo.addons.crm_omnichannel.tools.timeline import TimelineSource
 
+from ..const import TECHNICAL_EVENTS
+
 _lt = LazyTranslate(__name__)
 
 KIND = "event"
@@ -41,13 +43,15 @@ class OmniTimeline(models.AbstractModel):
     def _fetch_behavior(self, kind, partners, before, limit):
         """What customers did on websites and in apps.
 
-        What Odoo itself notes stands on the timeline as the order it is about.
+        What Odoo itself notes stands on the timeline as the order it is about; how a
+        page was used is for reports.
         """
         events = self.env["behavior.event"]
         query = events._search(
             [
                 ("partner_id", "in", partners.ids),
                 ("type", "in", ("page", "screen", "track")),
+                ("event", "not in", TECHNICAL_EVENTS),
             ]
         )
         source = query.join(

@@ -3,6 +3,7 @@ from . import (
     test_check_endpoint,
     test_event_store,
     test_features,
+    test_live,
     test_orders,
     test_prediction,
     test_tracking,

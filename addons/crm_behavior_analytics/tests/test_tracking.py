@@ -229,3 +229,42 @@ class TestTracking(BaseCase):
                 continue
             for item in items:
                 self.assertIsInstance(item, tracking.Message | Refused)
+
+    def test_own_words(self):
+        """What a type says outside of its properties stands among them."""
+        items = self._batch(
+            {"type": "page", "category": "Shop", "name": "Home", "userId": "u"},
+            {"type": "group", "groupId": "g", "userId": "u", "traits": {"size": 3}},
+            {"type": "alias", "previousId": "a", "userId": "u"},
+            {"type": "page", "category": "x", "userId": "u", "properties": {}},
+            {
+                "type": "page",
+                "category": "x",
+                "userId": "u",
+                "properties": {"category": "own"},
+            },
+        )
+        self.assertEqual(
+            [json.loads(item.properties) for item in items],
+            [
+                {"category": "Shop"},
+                {"groupId": "g", "size": 3},
+                {"previousId": "a"},
+                {"category": "x"},
+                {"category": "own"},
+            ],
+        )
+
+    def test_excerpts(self):
+        """A refused message is shown as it was sent, wherever it stands."""
+        body = b'{"writeKey": "k", "batch": [ {"a": [1, "]"]} , nonsense, "\x00\xff"]}'
+        self.assertEqual(
+            tracking.excerpts(body, [0, 1, 2]),
+            {0: '{"a": [1, "]"]}', 1: "nonsense", 2: '"\ufffd?"'},
+        )
+        self.assertEqual(tracking.excerpts(body, [1]), {1: "nonsense"})
+        self.assertEqual(tracking.excerpts(b' {"event": 5} ', [0]), {0: '{"event": 5}'})
+        self.assertEqual(tracking.excerpts(b"nonsense", [0]), {0: "nonsense"})
+        long = tracking.excerpts(b'{"batch": ["' + b"x" * 9000 + b'"]}', [0])
+        self.assertEqual(len(long[0]), tracking.MAX_EXCERPT)
+        self.assertEqual(tracking.excerpts(b'{"batch": [1', [0]), {0: '{"batch": [1'})

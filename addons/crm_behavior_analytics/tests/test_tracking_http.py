@@ -9,6 +9,8 @@ from .common import ORIGIN
 
 @tagged("post_install", "-at_install")
 class TestTrackingHttp(HttpCase):
+    TRACK = {"type": "track", "event": "Product Viewed", "anonymousId": "a1"}
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -42,6 +44,11 @@ class TestTrackingHttp(HttpCase):
         for path, document, kind in (
             ("/v1/track", {"event": "Product Viewed"}, "track"),
             ("/v1/page", {"name": "Home"}, "page"),
+            ("/v1/screen", {"name": "Basket"}, "screen"),
+            ("/v1/group", {"groupId": "g1", "traits": {"size": 3}}, "group"),
+            ("/v1/alias", {"userId": "u1", "previousId": "a0"}, "alias"),
+            ("/v1/batch", {"batch": [self.TRACK]}, "track"),
+            ("/v1/import", {"batch": [self.TRACK]}, "track"),
             ("/v1/identify", {"traits": {"email": "WANG@http.example"}}, "identify"),
         ):
             for key in ("body", "basic", "bearer"):
@@ -113,6 +120,61 @@ class TestTrackingHttp(HttpCase):
             )
             self.assertEqual(verdicts[1]["error"], "unknown_type")
         self.assertEqual(len(self._events()), 2)
+
+    def test_a_batch_of_bad_ones(self):
+        """Each kind of bad message has its verdict; the good ones around it land."""
+        good = '{"type":"track","event":"下单 😀","anonymousId":"a1"}'
+
+        def track(rest):
+            return f'{{"type":"track","event":"A","anonymousId":"a1",{rest}}}'
+
+        deep = '{"a":' * 40 + "1" + "}" * 40
+        bad = {
+            '{"type": "track", "event" "A"}': "unreadable",
+            '"a text"': "not_an_object",
+            '{"type":"track","event":5,"anonymousId":"a1"}': "bad_event",
+            track('"properties":[1]'): "bad_properties",
+            track('"context":"x"'): "bad_context",
+            track('"userId":{"a":1}'): "bad_id",
+            track('"properties":{"n":1e400}'): "bad_number",
+            track('"properties":{"n":NaN}'): "bad_number",
+            track(f'"properties":{{"n":{"9" * 5000}}}'): "bad_number",
+            track(f'"properties":{deep}'): "too_deep",
+            track(f'"properties":{{"s":"{"x" * 33000}"}}'): "too_big",
+            track('"timestamp":"1970-01-01T00:00:00Z"'): "timestamp_out_of_range",
+            track('"timestamp":"2099-01-01T00:00:00Z"'): "timestamp_out_of_range",
+            track('"timestamp":"yesterday"'): "bad_timestamp",
+            track('"properties":{"s":"\\u0000"}'): "nul_character",
+            track('"properties":{"s":"\x00"}'): "nul_character",
+            track('"properties":{"s":"\\ud83d"}'): "lone_surrogate",
+            '{"type":"trak","anonymousId":"a1"}': "unknown_type",
+            '{"type":"track","event":"A"}': "no_identity",
+        }
+        texts = [good]
+        for text in bad:
+            texts += [text, good]
+        body = f'{{"batch":[{",".join(texts)}]}}'.encode()
+        response = self._post("/v1/batch", body, "bearer")
+        self.assertEqual(response.status_code, 200, response.text)
+        verdicts = response.json()["verdicts"]
+        self.assertEqual(len(verdicts), len(texts))
+        self.assertEqual(
+            [verdict.get("error") for verdict in verdicts[1::2]], list(bad.values())
+        )
+        self.assertEqual(
+            {verdict["status"] for verdict in verdicts[0::2]}, {"accepted"}
+        )
+        events = self._events()
+        self.assertEqual(len(events), len(bad) + 1)
+        self.assertEqual(set(events.mapped("event")), {"下单 😀"})
+        # and what was wrong can be looked at, as it was sent
+        rejections = self.env["behavior.rejection"].search(
+            [("source_id", "=", self.source.id)], order="id"
+        )
+        self.assertEqual(rejections.mapped("code"), list(bad.values()))
+        self.assertEqual(rejections[0].excerpt, '{"type": "track", "event" "A"}')
+        self.assertEqual(rejections[5].excerpt, list(bad)[5])
+        self.assertTrue(all(rejections.mapped("reason")))
 
     def test_refused(self):
         good = {"batch": []}

@@ -21,6 +21,13 @@ from crm_omnichannel_tools import landing
 from crm_omnichannel_tools.normalisers import normal_email
 
 TYPES = ("track", "page", "screen", "identify", "group", "alias")
+#: what a type says outside of its properties and traits, kept among them
+OWN_WORDS = {
+    "page": "category",
+    "screen": "category",
+    "group": "groupId",
+    "alias": "previousId",
+}
 #: types whose own words stand in ``traits``, not in ``properties``
 TRAIT_TYPES = frozenset({"identify", "group"})
 
@@ -30,6 +37,8 @@ MAX_MESSAGES = 2500
 MAX_MESSAGE_ID = 100
 MAX_NAME = 255
 MAX_PAGE = 512
+#: of a refused message, kept to show what was wrong with it
+MAX_EXCERPT = 2000
 EARLIEST = datetime(2000, 1, 1)
 #: how far a time may lie ahead of the receipt: a client without ``sentAt`` whose clock
 #: stands in another time zone
@@ -193,6 +202,9 @@ class Reader:
             raise landing.Verdict("no_identity")
         words = "traits" if kind in TRAIT_TYPES else "properties"
         properties = _object(document, words, "bad_properties")
+        own = OWN_WORDS.get(kind)
+        if own and document.get(own) is not None:
+            properties = {own: document[own], **properties}
         context = _object(document, "context", "bad_context") or self.context or {}
         email = None
         if kind == "identify":
@@ -267,6 +279,23 @@ def _skip(text, position):
     return WHITESPACE.match(text, position).end()
 
 
+_decoder = json.JSONDecoder()
+
+
+def _end_of_value(text, start):
+    """Return where a value of the outer object ends: a comma, a bracket or the end.
+
+    JSON's own scanner is several times as quick as looking for brackets, which also
+    passes over what is no JSON.
+    """
+    try:
+        _document, end = _decoder.scan_once(text, start)
+    except (StopIteration, ValueError, RecursionError):
+        return landing.skip_item(text, start)
+    end = _skip(text, end)
+    return end if text[end : end + 1] in (",", "}") else landing.skip_item(text, start)
+
+
 def _members(text):
     """Yield ``(name, start, end)`` of the values of the outer object.
 
@@ -289,7 +318,7 @@ def _members(text):
         if text[position : position + 1] != ":":
             raise BodyError("bad_request")
         start = _skip(text, position + 1)
-        end = landing.skip_item(text, start)
+        end = _end_of_value(text, start)
         yield name, start, end
         if text[end : end + 1] == "}":
             return
@@ -391,3 +420,38 @@ def read_messages(messages, received_at, receipt):
     return landing.read_documents(
         enumerate(messages), reader, max_bytes=MAX_MESSAGE_BYTES
     )
+
+
+def excerpts(body, indexes):
+    """Return the beginnings of messages as they were sent, whatever they are.
+
+    :param bytes body: a batch, or a single message
+    :param indexes: places in the batch (from 0)
+    :return: ``{index: text}``, each at most ``MAX_EXCERPT`` characters that a database
+        can hold
+    """
+    text = _decode(body)
+    try:
+        values = {name: text[start:end] for name, start, end in _members(text)}
+    except BodyError:
+        values = {}
+    batch = values.get("batch", "").strip()
+    if batch[:1] != "[":
+        return {index: _excerpt(text) for index in indexes}
+    wanted, found = set(indexes), {}
+    position = index = 0
+    while len(found) < len(wanted) and position < len(batch):
+        start = _skip(batch, position + 1)
+        position = landing.skip_item(batch, start)
+        if index in wanted:
+            found[index] = _excerpt(batch[start:position])
+        if batch[position : position + 1] != ",":
+            break
+        index += 1
+    return found
+
+
+def _excerpt(text):
+    text = text.strip()[:MAX_EXCERPT]
+    # lone surrogates are bytes that were no text
+    return text.replace("\x00", "\ufffd").encode(errors="replace").decode()

@@ -1,322 +1,281 @@
 /*
- * The tracking script: page views (also of pages that change without loading),
- * identify and track, in Segment's format.
+ * The tracking script: page views (also of pages that change without loading), clicks,
+ * forms, errors, web vitals, identify and track, in Segment's format.
  *
  *   <script defer src="https://…/behavior/sdk.js" data-key="<write key>"></script>
  *
  * Nothing is stored and nothing is sent before the visitor has agreed: to optional
  * cookies in Odoo's cookies bar, or through behavior.consent(true) on any other page.
  * Do-Not-Track and Global Privacy Control are a no. Until then calls are held in the
- * memory of the page only.
+ * memory of the page only. What is collected is listed in dimensions.json.
  */
-(function () {
-    "use strict";
-    var script = document.currentScript;
-    var key = script && script.dataset.key;
-    if (!key || window.behavior?.version) {
-        return;
-    }
-    var VERSION = "1.0.0";
-    var ENDPOINT = new URL("/v1/batch", script.src).href;
-    var STORE = "crm_behavior";
-    var FLUSH_AFTER = 1000;
-    var BATCH = 20;
-    var MAX_HELD = 200;
-    var MAX_WAIT = 60000;
-    var agreed = false;
-    var held = [];
-    var timer = null;
-    var wait = FLUSH_AFTER;
-    var lastPage = null;
-    var referrer = document.referrer;
+import {watchClicks} from "./clicks";
+import {describeClient} from "./client";
+import {watchErrors} from "./errors";
+import {watchForms} from "./forms";
+import {redactAll} from "./mask";
+import {Pages} from "./pages";
+import {Queue} from "./queue";
+import {forget, isOpen, readQueue, readState, uuid} from "./store";
+import {stamp} from "./visitor";
+import {watchVitals} from "./vitals";
 
-    function refused() {
-        return (
-            navigator.globalPrivacyControl === true ||
-            navigator.doNotTrack === "1" ||
-            window.doNotTrack === "1"
+const VERSION = "2.0.0";
+const MAX_HELD = 200;
+// A page that has run wild: ten messages a second, a hundred at once.
+const RATE = {burst: 100, a_second: 10};
+
+class Behavior {
+    constructor(script) {
+        this.version = VERSION;
+        this.agreed = false;
+        this.held = [];
+        this.dropped = 0;
+        this.tokens = RATE.burst;
+        this.refilled = performance.now();
+        this.queue = new Queue(
+            new URL("/v1/batch", script.src).href,
+            script.dataset.key,
+            (messages, response) => this.explain(messages, response)
         );
-    }
-
-    function cookieConsent() {
-        var found = document.cookie.match(/(?:^|; )website_cookies_bar=([^;]+)/);
-        if (!found) {
-            return false;
-        }
-        try {
-            return JSON.parse(decodeURIComponent(found[1])).optional === true;
-        } catch {
-            return false;
-        }
-    }
-
-    // -- storage: only touched after consent ------------------------------------
-
-    function read() {
-        try {
-            return JSON.parse(localStorage.getItem(STORE)) || {};
-        } catch {
-            return memory;
-        }
-    }
-
-    var memory = {};
-
-    function write(state) {
-        memory = state;
-        try {
-            localStorage.setItem(STORE, JSON.stringify(state));
-        } catch {
-            // Storage is full or closed: the state lives as long as the page.
-        }
-    }
-
-    function uuid() {
-        if (window.crypto?.randomUUID) {
-            return crypto.randomUUID();
-        }
-        var bytes = crypto.getRandomValues(new Uint8Array(16));
-        return Array.from(bytes, function (byte) {
-            return byte.toString(16).padStart(2, "0");
-        }).join("");
-    }
-
-    function visitor(state) {
-        state.anonymousId = state.anonymousId || uuid();
-        return state;
-    }
-
-    // -- queue ------------------------------------------------------------------
-
-    function enqueue(message) {
-        if (!agreed) {
-            held.push(message);
-            held = held.slice(-MAX_HELD);
-            return;
-        }
-        var state = visitor(read());
-        message.anonymousId = message.anonymousId || state.anonymousId;
-        if (message.type === "identify" && message.userId) {
-            state.userId = message.userId;
-        } else if (state.userId && !message.userId) {
-            message.userId = state.userId;
-        }
-        state.queue = (state.queue || []).concat(message).slice(-MAX_HELD);
-        write(state);
-        schedule(FLUSH_AFTER);
-    }
-
-    function schedule(delay) {
-        if (!timer) {
-            timer = setTimeout(flush, delay);
-        }
-    }
-
-    function body(messages) {
-        return JSON.stringify({
-            writeKey: key,
-            sentAt: new Date().toISOString(),
-            batch: messages,
-        });
-    }
-
-    function settle(messages) {
-        // Another tab may have added to the queue meanwhile.
-        var state = read();
-        var sent = new Set(
-            messages.map(function (message) {
-                return message.messageId;
-            })
-        );
-        state.queue = (state.queue || []).filter(function (message) {
-            return !sent.has(message.messageId);
-        });
-        write(state);
-        return state.queue.length;
-    }
-
-    function flush() {
-        timer = null;
-        var messages = agreed ? (read().queue || []).slice(0, BATCH) : [];
-        if (!messages.length) {
-            return;
-        }
-        // As plain text it needs no leave of the server beforehand (CORS preflight).
-        fetch(ENDPOINT, {
-            method: "POST",
-            body: body(messages),
-            credentials: "omit",
-            keepalive: true,
-            headers: {"Content-Type": "text/plain"},
-        }).then(
-            function (response) {
-                if (response.status === 429 || response.status >= 500) {
-                    again();
-                } else {
-                    // Landed, or refused for good: the same message is never repeated.
-                    wait = FLUSH_AFTER;
-                    if (settle(messages)) {
-                        schedule(0);
-                    }
-                }
-            },
-            again
-        );
-    }
-
-    function again() {
-        wait = Math.min(wait * 2, MAX_WAIT);
-        schedule(wait);
-    }
-
-    function flushAtEnd() {
-        var messages = agreed ? (read().queue || []).slice(0, BATCH) : [];
-        if (messages.length && navigator.sendBeacon?.(ENDPOINT, body(messages))) {
-            settle(messages);
+        this.pages = new Pages(this);
+        if (script.dataset.auto !== "off") {
+            this.vitals = watchVitals();
+            this.forms = watchForms(this);
+            watchClicks(this);
+            watchErrors(this);
         }
     }
 
     // -- messages ---------------------------------------------------------------
 
-    function message(type, values) {
-        var result = Object.assign(
-            {
-                type: type,
-                messageId: uuid(),
-                timestamp: new Date().toISOString(),
-                context: {
-                    library: {name: "behavior.js", version: VERSION},
-                    page: {
-                        path: location.pathname,
-                        url: location.origin + location.pathname,
-                        title: document.title,
-                        referrer: referrer,
-                    },
-                    locale: navigator.language,
-                    userAgent: navigator.userAgent,
-                    screen: {width: screen.width, height: screen.height},
-                },
+    message(type, values) {
+        const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+        return {
+            type,
+            messageId: uuid(),
+            timestamp: new Date().toISOString(),
+            context: {
+                library: {name: "behavior.js", version: VERSION, dropped: this.dropped},
+                page: this.pages.describe(),
+                locale: navigator.language,
+                timezone: zone,
+                timezone_offset: -new Date().getTimezoneOffset(),
             },
-            values
-        );
-        return result;
+            ...values,
+        };
     }
 
-    function page(name, properties) {
-        var path = location.pathname + location.search;
-        var values = {
-            properties: Object.assign(
-                {
-                    path: location.pathname,
-                    title: document.title,
-                    referrer: referrer,
-                },
-                properties
-            ),
+    isTooMuch() {
+        const now = performance.now();
+        const fresh = ((now - this.refilled) / 1000) * RATE.a_second;
+        this.tokens = Math.min(RATE.burst, this.tokens + fresh);
+        this.refilled = now;
+        if (this.tokens < 1) {
+            this.dropped += 1;
+            return true;
+        }
+        this.tokens -= 1;
+        return false;
+    }
+
+    send(type, values) {
+        if (!this.isTooMuch()) {
+            const message = this.message(type, values);
+            if (type === "page") {
+                Object.assign(message.context.page, this.pages.describeView());
+                Object.assign(
+                    message.context,
+                    describeClient(this.agreed ? isOpen() : undefined),
+                    this.arrival
+                );
+            }
+            this.enqueue(message);
+        }
+    }
+
+    enqueue(message) {
+        if (this.agreed) {
+            this.queue.add(stamp(message, this.basis));
+        } else {
+            this.held = this.held.concat(message).slice(-MAX_HELD);
+        }
+    }
+
+    // -- for pages ----------------------------------------------------------------
+
+    page(name, properties) {
+        this.leave();
+        this.arrival = this.pages.begin();
+        const {path, url, search, title, referrer} = this.pages.describe();
+        const values = {
+            properties: {path, url, search, title, referrer, ...redactAll(properties || {})},
         };
         if (name) {
-            values.name = name;
+            values.name = String(name);
         }
-        lastPage = path;
-        enqueue(message("page", values));
-        referrer = location.origin + location.pathname;
+        this.send("page", values);
     }
 
-    function track(event, properties) {
-        enqueue(message("track", {event: event, properties: properties || {}}));
+    track(event, properties) {
+        this.send("track", {event, properties: redactAll(properties || {})});
     }
 
-    function identify(userId, traits) {
-        if (userId !== null && typeof userId === "object") {
-            traits = userId;
-            userId = null;
-        }
-        var values = {traits: traits || {}};
-        if (userId) {
-            values.userId = String(userId);
-        }
-        enqueue(message("identify", values));
+    identify(userId, traits) {
+        const named = userId !== null && typeof userId !== "object";
+        this.send("identify", {
+            traits: (named ? traits : userId) || {},
+            ...(named && userId && {userId: String(userId)}),
+        });
     }
 
-    function forget() {
-        memory = {};
-        try {
-            localStorage.removeItem(STORE);
-        } catch {
-            // Closed storage holds nothing.
-        }
+    group(groupId, traits) {
+        this.send("group", {groupId: String(groupId), traits: traits || {}});
     }
 
-    function consent(yes) {
-        if (yes && !refused()) {
-            agreed = true;
-            held.splice(0).forEach(enqueue);
-            if ((read().queue || []).length) {
-                schedule(0);
+    /** The visitor's id, for what else serves the page; none before consent. */
+    anonymousId() {
+        return this.agreed ? readState().anonymousId : undefined;
+    }
+
+    /** Forget who this visitor is: at log-out. */
+    reset() {
+        if (this.agreed) {
+            this.queue.flushAtEnd();
+        }
+        forget();
+    }
+
+    flush() {
+        return this.queue.flush();
+    }
+
+    /** Tell in the browser's console what became of each message. */
+    debug(on = true) {
+        this.explaining = on;
+    }
+
+    consent(yes, basis = "page") {
+        if (yes && !isRefused()) {
+            this.agreed = true;
+            this.basis = basis;
+            this.held.splice(0).forEach((message) => {
+                if (message.context.browser) {
+                    message.context.browser.storage = isOpen();
+                }
+                this.enqueue(message);
+            });
+            this.pages.sendAbandoned();
+            if (readQueue().length) {
+                this.queue.schedule(0, true);
             }
         } else {
-            agreed = false;
-            held = [];
+            this.agreed = false;
+            this.held = [];
+            this.queue.stop();
             forget();
         }
     }
 
-    // -- pages that change without loading ----------------------------------------
+    push(call) {
+        this[call[0]](...call.slice(1));
+    }
 
-    function moved() {
-        if (location.pathname + location.search !== lastPage) {
-            page();
+    // -- what the page does ---------------------------------------------------------
+
+    leave() {
+        if (this.pages.view && !this.pages.view.left) {
+            this.forms?.leave();
+            if (this.vitals && this.pages.number === 1) {
+                // They belong to the loading of the document, so they come once.
+                this.track("Web Vitals", this.vitals());
+            }
+            this.pages.leave();
         }
     }
 
-    ["pushState", "replaceState"].forEach(function (name) {
-        var original = history[name];
+    async explain(messages, response) {
+        if (this.explaining) {
+            const {verdicts, error} = await response.json();
+            (verdicts || messages.map((_message, index) => ({index, status: error.message}))).forEach(
+                (verdict) => console.info("behavior", verdict.status, verdict.error || "", messages[verdict.index])
+            );
+        }
+    }
+}
+
+function isRefused() {
+    return (
+        navigator.globalPrivacyControl === true ||
+        navigator.doNotTrack === "1" ||
+        window.doNotTrack === "1"
+    );
+}
+
+function cookieConsent() {
+    const found = /(?:^|; )website_cookies_bar=([^;]+)/.exec(document.cookie);
+    try {
+        return JSON.parse(decodeURIComponent(found[1])).optional === true;
+    } catch {
+        return false;
+    }
+}
+
+/** Tell of each change of the page's address, after the page has set its title. */
+function watchAddress(sdk) {
+    const moved = () =>
+        setTimeout(() => {
+            if (sdk.pages.view.address !== sdk.pages.address) {
+                sdk.page();
+            }
+        });
+    for (const name of ["pushState", "replaceState"]) {
+        const original = history[name];
         history[name] = function () {
-            var result = original.apply(this, arguments);
-            // The page sets its title after the address.
-            setTimeout(moved, 0);
+            const result = original.apply(this, arguments);
+            moved();
             return result;
         };
-    });
-    window.addEventListener("popstate", function () {
-        setTimeout(moved, 0);
-    });
-    document.addEventListener("visibilitychange", function () {
+    }
+    addEventListener("popstate", moved);
+    addEventListener("hashchange", moved);
+}
+
+function start(script) {
+    const early = Array.isArray(window.behavior) ? window.behavior : [];
+    const sdk = new Behavior(script);
+    window.behavior = sdk;
+    sdk.page();
+    early.forEach((call) => sdk.push(call));
+    if (cookieConsent()) {
+        sdk.consent(true, "cookies_bar");
+    }
+    watchAddress(sdk);
+    document.addEventListener("optionalCookiesAccepted", () => sdk.consent(true, "cookies_bar"));
+    document.addEventListener("optionalCookiesDenied", () => sdk.consent(false));
+    document.addEventListener("visibilitychange", () => {
         if (document.visibilityState === "hidden") {
-            flushAtEnd();
+            sdk.pages.keepPending();
+            if (sdk.agreed) {
+                sdk.flush();
+            }
         }
     });
-    document.addEventListener("optionalCookiesAccepted", function () {
-        consent(true);
+    addEventListener("pagehide", () => {
+        sdk.leave();
+        if (sdk.agreed) {
+            sdk.queue.flushAtEnd();
+        }
     });
-    document.addEventListener("optionalCookiesDenied", function () {
-        consent(false);
+    addEventListener("pageshow", (event) => {
+        // Taken back out of the browser's memory: a view of its own.
+        if (event.persisted) {
+            sdk.page();
+        }
     });
+}
 
-    var early = Array.isArray(window.behavior) ? window.behavior : [];
-    window.behavior = {
-        version: VERSION,
-        page: page,
-        track: track,
-        identify: identify,
-        consent: consent,
-        /** The visitor's id, for what else serves the page; none before consent. */
-        anonymousId: function () {
-            return agreed ? read().anonymousId : undefined;
-        },
-        /** Forget who this visitor is: at log-out. */
-        reset: function () {
-            flushAtEnd();
-            forget();
-        },
-        flush: flush,
-        push: function (call) {
-            window.behavior[call[0]].apply(null, call.slice(1));
-        },
-    };
-    if (cookieConsent()) {
-        consent(true);
-    }
-    page();
-    early.forEach(window.behavior.push);
-})();
+const script = document.currentScript;
+if (script?.dataset.key && !window.behavior?.version) {
+    start(script);
+}
