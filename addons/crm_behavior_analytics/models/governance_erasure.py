@@ -37,6 +37,11 @@ class GovernanceErasure(models.AbstractModel):
         scores = self.env["behavior.score"].search([("partner_id", "=", partner.id)])
         score_count = len(scores)
         scores.unlink()
+        values = self.env["behavior.feature.value"].search(
+            [("partner_id", "=", partner.id)]
+        )
+        value_count = len(values)
+        values.unlink()
         report = super()._erase_person(partner, identities)
         return report + [
             {
@@ -48,6 +53,7 @@ class GovernanceErasure(models.AbstractModel):
             for model, count in (
                 ("behavior.event", events),
                 ("behavior.score", score_count),
+                ("behavior.feature.value", value_count),
             )
             if count
         ]
