@@ -5,6 +5,8 @@ from . import (
     behavior_feature_provider_commerce,
     behavior_feature_provider_events,
     behavior_feature_value,
+    behavior_lake_erasure,
+    behavior_lake_part,
     behavior_landing,
     behavior_prediction,
     behavior_prediction_version,

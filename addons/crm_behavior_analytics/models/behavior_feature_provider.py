@@ -1,8 +1,11 @@
 import importlib
+import json
 from typing import Any, NamedTuple
 
 from odoo import api, models
 from odoo.tools import SQL, LazyTranslate
+
+from ..tools.prediction import LAKE_FILE
 
 _lt = LazyTranslate(__name__)
 
@@ -182,6 +185,7 @@ BEHAVIOR = Provider(
             "_query_events",
             {
                 "unit_id": "int64",
+                "id": "int64",
                 "known_at": TIME,
                 "at": TIME,
                 "type": "string",
@@ -192,8 +196,6 @@ BEHAVIOR = Provider(
                 "amount": "int64",
                 "day": "int64",
                 "hour_of_week": "int64",
-                "starts_visit": "bool",
-                "gap_days": "float64",
             },
             ("behavior.event.timestamp", "behavior.event.type"),
             {
@@ -243,10 +245,27 @@ class BehaviorFeatureProvider(models.AbstractModel):
         tables = {}
         for provider in providers:
             tables |= provider.tables
-        return {
+        files = {
             f"{name}.parquet": self._exporter(table, company, until, units)
             for name, table in tables.items()
         }
+        if "events" in tables:
+            files |= self._export_lake(company)
+        return files
+
+    @api.model
+    def _export_lake(self, company):
+        """What a job needs to read the events that the store has let go of."""
+        parts = self.env["behavior.lake.part"].search([])
+        if not parts:
+            return {}
+        spec = {
+            "url": parts._lake_url(),
+            "parts": parts.mapped("name"),
+            "company_id": company.id,
+            "identities": [list(row) for row in parts._identity_rows()],
+        }
+        return {LAKE_FILE: json.dumps(spec).encode()}
 
     @api.model
     def _exporter(self, table, company, until, units):

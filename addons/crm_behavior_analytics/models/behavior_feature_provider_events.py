@@ -3,7 +3,6 @@ from odoo.tools import SQL
 
 from .behavior_feature_provider import day_of, local
 
-VISIT_SECONDS = 1800
 #: greatest amount that an event may name; more is a mistake
 MAX_AMOUNT = 10**12
 
@@ -15,45 +14,24 @@ class BehaviorFeatureProvider(models.AbstractModel):
 
     @api.model
     def _query_events(self, company, until):
-        """Events in the order in which they were received.
-
-        That order is the only one that the past keeps: by the moment at which they
-        happened, an event that arrives late would come before one known long ago.
-        """
+        """Events of the store; ``tools/lake.py`` adds the lake's, and the visits."""
         # What Odoo itself notes is among the orders already.
         return SQL(
             """
-            SELECT unit_id, received_at, "timestamp", type, event, page, channel,
-                   category, round(100 * greatest(least(amount, %(max)s), -%(max)s))
-                   ::bigint, %(day)s, %(hour)s,
-                   gap IS NULL OR gap > %(visit)s,
-                   CASE WHEN gap > %(visit)s THEN (gap / 86400.0)::float8 END
-            FROM (
-                SELECT customer.commercial_partner_id AS unit_id, event.received_at,
-                       event."timestamp", event.type, event.event, event.page,
-                       %(channel)s AS channel,
-                       left(event.properties ->> 'category', 64) AS category,
-                       %(amount)s AS amount,
-                       extract(epoch FROM event.received_at - lag(event.received_at)
-                           OVER (PARTITION BY customer.commercial_partner_id
-                                 ORDER BY event.received_at, event.id)) AS gap
-                FROM behavior_event AS event
-                JOIN behavior_source AS source ON source.id = event.source_id
-                JOIN res_partner AS customer ON customer.id = event.partner_id
-                WHERE source.type <> 'odoo' AND event.company_id = %(company)s
-                  AND event.received_at < %(until)s
-            ) AS happened
+            SELECT customer.commercial_partner_id, event.id, event.received_at,
+                   event."timestamp", event.type, event.event, event.page, %(channel)s,
+                   left(event.properties ->> 'category', 64), %(amount)s, %(day)s,
+                   %(hour)s
+            FROM behavior_event AS event
+            JOIN behavior_source AS source ON source.id = event.source_id
+            JOIN res_partner AS customer ON customer.id = event.partner_id
+            WHERE source.type <> 'odoo' AND event.company_id = %(company)s
+              AND event.received_at < %(until)s
             """,
-            max=MAX_AMOUNT,
-            day=day_of(company, SQL('"timestamp"')),
-            hour=SQL(
-                "((extract(isodow FROM %(at)s) - 1) * 24"
-                " + extract(hour FROM %(at)s))::bigint",
-                at=local(company, SQL('"timestamp"')),
-            ),
-            visit=VISIT_SECONDS,
             channel=self._sql_channel(),
-            amount=self._sql_amount(),
+            amount=self._sql_minor_amount(),
+            day=day_of(company, SQL('event."timestamp"')),
+            hour=local_hour(company, SQL('event."timestamp"')),
             company=company.id,
             until=until,
         )
@@ -75,10 +53,11 @@ class BehaviorFeatureProvider(models.AbstractModel):
         )
 
     @api.model
-    def _sql_amount(self):
+    def _sql_minor_amount(self):
         """What an event is worth by Segment's names: a value, or price × quantity."""
         return SQL(
             """
+            round(100 * greatest(least(
             CASE WHEN jsonb_typeof(event.properties -> 'price') = 'number'
                  THEN (event.properties ->> 'price')::numeric
                       * CASE WHEN jsonb_typeof(event.properties -> 'quantity')
@@ -88,8 +67,10 @@ class BehaviorFeatureProvider(models.AbstractModel):
                  WHEN jsonb_typeof(event.properties -> 'value') = 'number'
                  THEN (event.properties ->> 'value')::numeric
                  WHEN jsonb_typeof(event.properties -> 'revenue') = 'number'
-                 THEN (event.properties ->> 'revenue')::numeric END
-            """
+                 THEN (event.properties ->> 'revenue')::numeric END,
+            %(max)s), -%(max)s))::bigint
+            """,
+            max=MAX_AMOUNT,
         )
 
     @api.model
@@ -109,3 +90,11 @@ class BehaviorFeatureProvider(models.AbstractModel):
             company=company.id,
             since=since,
         )
+
+
+def local_hour(company, moment):
+    """The hour of the week of a moment (SQL, UTC); 0 is Monday before one o'clock."""
+    at = local(company, moment)
+    return SQL(
+        "((extract(isodow FROM %s) - 1) * 24 + extract(hour FROM %s))::bigint", at, at
+    )

@@ -105,7 +105,6 @@ class BehaviorFeatureValue(models.Model):
         if full is None:
             full = as_of.weekday() == FULL_REFRESH_WEEKDAY
         units = None if full else self._stale_units(company, as_of)
-        gathered = {"gathered_at": now.isoformat(), "company_id": company.id}
         if units is not None and not units:
             company._set_behavior_refresh(as_of, now)
             return self.env["omni.job"]
@@ -115,9 +114,9 @@ class BehaviorFeatureValue(models.Model):
             "providers": [one.module for one in self._providers()],
             "tables": [name.removesuffix(".parquet") for name in tables],
             "as_of": as_of.isoformat(),
-            **gathered,
+            "gathered_at": now.isoformat(),
+            "company_id": company.id,
         }
-        keys = {} if units == [] else self._identity_keys(units)
         job = (
             self.env["omni.job"]
             .with_company(company)
@@ -127,7 +126,9 @@ class BehaviorFeatureValue(models.Model):
                 {
                     **tables,
                     tool.UNITS_FILE: json.dumps(units).encode(),
-                    "identities.json": json.dumps(keys).encode(),
+                    "identities.json": json.dumps(
+                        self._identity_keys(units)
+                    ).encode(),
                 },
                 TIMEOUT,
                 collect=(self._name, "_collect_refresh"),
@@ -240,16 +241,17 @@ class BehaviorFeatureValue(models.Model):
         as_of = datetime.fromisoformat(spec["as_of"])
         keys = json.loads((folder / "identities.json").read_text(encoding="utf-8"))
         units = json.loads((folder / tool.UNITS_FILE).read_text(encoding="utf-8"))
-        rows = tool.read_figures(folder)
+        rows, found = tool.read_figures(folder), []
         while part := list(islice(rows, ROWS)):
             self._store(company, as_of, part, keys)
+            found += [unit for unit, _figures in part]
         # Whoever was looked at and has no facts any more has no row either.
         self.env.cr.execute(
             SQL(
                 "DELETE FROM behavior_feature_value WHERE company_id = %s"
-                " AND as_of < %s AND %s",
+                " AND NOT partner_id = ANY(%s) AND %s",
                 company.id,
-                as_of,
+                found,
                 SQL("TRUE") if units is None else SQL("partner_id = ANY(%s)", units),
             )
         )

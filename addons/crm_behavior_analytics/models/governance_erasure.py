@@ -21,6 +21,18 @@ class GovernanceErasure(models.AbstractModel):
             for kind, value in self._omni_named(partner, identities)
             if kind in ("anonymous_id", "user_id")
         )
+        self.env["behavior.lake.erasure"]._note(
+            partner.omni_identity_ids.ids,
+            [
+                *names,
+                *(
+                    identity.value
+                    for identity in partner.omni_identity_ids
+                    if identity.kind in ("anonymous_id", "user_id")
+                ),
+            ],
+            emails,
+        )
         # Events of nobody known, that name the person by an address or by an ID.
         events = self.env["behavior.event"]._erase(
             SQL(

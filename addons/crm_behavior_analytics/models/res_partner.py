@@ -1,5 +1,3 @@
-from itertools import groupby
-
 from markupsafe import Markup
 
 from odoo import api, fields, models
@@ -125,14 +123,9 @@ class ResPartner(models.Model):
         categories = dict(features._fields["category"]._description_selection(self.env))
         parts = [
             Markup("<h6 class='mt-3'>%s</h6>%s")
-            % (
-                categories.get(category, ""),
-                self._render_behavior_table(features.union(*group), figures),
-            )
-            for category, group in groupby(
-                known.sorted(lambda feature: list(categories).index(feature.category)),
-                lambda feature: feature.category,
-            )
+            % (title, self._render_behavior_table(group, figures))
+            for category, title in categories.items()
+            if (group := known.filtered_domain([("category", "=", category)]))
         ]
         return Markup("%s<details><summary>%s</summary>%s</details>") % (
             self._render_behavior_table(top, figures),

@@ -139,7 +139,8 @@ def _order_events(events):
     """What needs the order of arrival: visits, and the days between them."""
     events.sort(key=lambda event: (event["unit_id"], event["known_at"]))
     previous = {"unit_id": None}
-    for event in events:
+    for number, event in enumerate(events):
+        event["id"] = number
         same = previous["unit_id"] == event["unit_id"]
         gap = event["known_at"] - previous["known_at"] if same else None
         event["starts_visit"] = gap is None or gap > VISIT
