@@ -149,26 +149,29 @@ def compute(connection, units, as_of, definitions):
     """
     import ibis
 
-    result = units.select("unit_id")
     aggregates = {}
     for feature in definitions:
         if feature.table:
             place = (feature.table, feature.keys)
             aggregates.setdefault(place, []).append(feature)
-    for (name, keys), features in sorted(aggregates.items()):
+    # One chain of joins and one selection: to build an expression takes Ibis longer than
+    # Polars to compute it, if each step names a hundred columns again.
+    joined = units.select("unit_id")
+    for number, ((name, keys), features) in enumerate(sorted(aggregates.items())):
         table = _aggregate(connection.table(name), name, keys, features, as_of)
-        result = result.left_join(table, "unit_id").drop("unit_id_right")
-        result = result.mutate(
-            **{
-                feature.code: _or_missing(result[feature.code], feature.missing)
-                for feature in features
-            }
-        )
-    for feature in definitions:
-        if not feature.table:
-            result = result.mutate(
-                **{feature.code: feature.build(result).cast("float64")}
-            )
+        joined = joined.left_join(table, "unit_id", rname=f"{{name}}_{number}")
+    result = joined.select(
+        "unit_id",
+        **{
+            feature.code: _or_missing(joined[feature.code], feature.missing)
+            for feature in definitions
+            if feature.table
+        },
+    )
+    derived = [feature for feature in definitions if not feature.table]
+    result = result.mutate(
+        **{feature.code: feature.build(result).cast("float64") for feature in derived}
+    )
     codes = [feature.code for feature in definitions]
     return result.select("unit_id", *codes).order_by(ibis.asc("unit_id"))
 
