@@ -44,6 +44,12 @@ class GovernanceLineage(models.AbstractModel):
             for definition in importlib.import_module(provider.module).DEFINITIONS:
                 for source in provider.sources(definition):
                     yield Edge(source, f"feature:{definition.code}", "feature")
+                if provider.res_model == "res.partner":
+                    yield Edge(
+                        f"feature:{definition.code}",
+                        "behavior.feature.value.figures",
+                        "feature",
+                    )
 
     @api.model
     def _prediction_edges(self):

@@ -215,6 +215,28 @@ class TestRefresh(PredictionCase):
         with self.assertRaises(AccessError):
             self.quiet[0].with_user(stranger).behavior_features()
 
+    def test_governance(self):
+        """The age of the features, and where they come from and go to."""
+        self._refresh(full=True)
+        families = {
+            family.name: family
+            for family in self.env["governance.metrics"]._metric_families()
+        }
+        ages = {
+            sample.labels["company"]: sample.value
+            for sample in families["crm_behavior_features_age_seconds"].samples
+        }
+        self.assertLess(ages[str(self.company.id)], 2 * 86400)
+        edges = {
+            (edge.source, edge.target)
+            for edge in self.env["governance.lineage"]._lineage_edges()
+        }
+        self.assertIn(("stock.move.value", "feature:margin_365d"), edges)
+        self.assertIn(
+            ("feature:margin_365d", "behavior.feature.value.figures"), edges
+        )
+        self.assertNotIn(("sale.order.amount_untaxed", "feature:orders_30d"), edges)
+
     def test_erased(self):
         self._refresh(full=True)
         partner = self.partners[0]
