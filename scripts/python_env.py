@@ -13,6 +13,7 @@ REQUIREMENTS = ROOT / "requirements.txt"
 TEST_REQUIREMENTS = ROOT / "requirements-test.txt"
 LINT_REQUIREMENTS = ROOT / "requirements-lint.txt"
 DATA_REQUIREMENTS = ROOT / "requirements-data.txt"
+SPARK_REQUIREMENTS = ROOT / "requirements-spark.txt"
 OCA_REQUIREMENTS = ROOT / "requirements-oca.txt"
 LINT_VENV = RUN / "venv-lint"
 SUPPORTED = ((3, 10), (3, 13))
@@ -35,6 +36,12 @@ def prepare_tests():
     prepare_server()
     _install(VENV, TEST_REQUIREMENTS, "Python packages of the tests")
     _install(VENV, DATA_REQUIREMENTS, "Data sets of the tests", "--no-deps")
+
+
+def prepare_spark():
+    """Spark for ``make verify``; without Java its test says so and is skipped."""
+    if shutil.which("java"):
+        _install(VENV, SPARK_REQUIREMENTS, "Spark")
 
 
 def prepare_lint():

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
-from . import databases, odoo_command, paper, prepare
+from . import databases, odoo_command, paper, prepare, python_env
 from .console import Failure, say, step
 from .layout import LOGS, ROOT, RUN, SUITE, VENV, preparing
 
@@ -91,6 +91,7 @@ def verify():
         raise Failure(f"AREA must be one of {', '.join(SUITE)}, not “{area}”.")
     os.environ["VERIFY"] = "1"
     template = _prepare()
+    python_env.prepare_spark()
     tally = Tally()
     for name in [area] if area else SUITE:
         _odoo_tests_alone(tally, name)

@@ -8,6 +8,7 @@
     "depends": ["crm_omnichannel", "website"],
     "external_dependencies": {
         "python": [
+            "fsspec",
             "ibis-framework",
             "lightgbm",
             "numpy",
@@ -29,6 +30,7 @@
         "views/behavior_live_views.xml",
         "views/behavior_source_views.xml",
         "views/behavior_feature_views.xml",
+        "views/behavior_lake_part_views.xml",
         "views/behavior_prediction_views.xml",
         "views/behavior_score_views.xml",
         "views/res_partner_views.xml",

@@ -13,3 +13,19 @@ TECHNICAL_EVENTS = (
     "Rage Click",
     "Web Vitals",
 )
+
+#: Features shown first on a customer, in this order.
+TOP_FEATURES = (
+    "days_since_order",
+    "order_gap_mean",
+    "orders_365d",
+    "amount_365d",
+    "amount_change_90d",
+    "margin_rate_365d",
+    "discount_rate_365d",
+    "return_share_365d",
+    "amount_overdue",
+    "late_share_365d",
+    "days_since_visit",
+    "active_days_90d",
+)

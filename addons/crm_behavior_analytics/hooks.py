@@ -1,3 +1,5 @@
+import shutil
+
 from odoo.addons.crm_data_governance.hooks import forget_inherits
 
 from .store import drop_store
@@ -15,4 +17,6 @@ def uninstall_hook(env):
     scopes = [f"source:{source.id}" for source in sources]
     env["omni.identity"].search([("scope", "in", scopes)]).unlink()
     drop_store(env.cr)
+    # A lake elsewhere was given by somebody, who keeps it.
+    shutil.rmtree(env["behavior.lake.part"]._default_root(), ignore_errors=True)
     forget_inherits(env, "crm_behavior_analytics")

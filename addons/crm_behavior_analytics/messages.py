@@ -1,11 +1,11 @@
 """What the codes of verdicts, findings and reasons say, in the reader's language."""
 
-from typing import NamedTuple
-
 from odoo.tools import LazyTranslate
 
 from odoo.addons.crm_data_governance import messages as governance
 from odoo.addons.crm_omnichannel.messages import MESSAGES as LANDING_MESSAGES
+
+from .feature_messages import FeatureText
 
 _lt = LazyTranslate(__name__)
 
@@ -67,25 +67,8 @@ def render(env, code, params=None):
     return governance.render(env, table, code, params)
 
 
-class FeatureText(NamedTuple):
-    """What a feature is called, what it says, and how a reason tells its value."""
-
-    name: str
-    description: str
-    reason: str
-
-
+#: texts of features that say more than the parts of their definition do
 FEATURES = {
-    "orders_30d": FeatureText(
-        _lt("Orders, 30 days"),
-        _lt("Confirmed orders in the last 30 days."),
-        _lt("Orders in 30 days: %(orders_30d)s"),
-    ),
-    "orders_90d": FeatureText(
-        _lt("Orders, 90 days"),
-        _lt("Confirmed orders in the last 90 days."),
-        _lt("Orders in 90 days: %(orders_90d)s"),
-    ),
     "orders_365d": FeatureText(
         _lt("Orders, 365 days"),
         _lt("Confirmed orders in the last 365 days."),
@@ -98,21 +81,6 @@ FEATURES = {
             "Orders in 90 days: %(orders_90d)s, change against the 90 days before:"
             " %(orders_change_90d)s"
         ),
-    ),
-    "amount_90d": FeatureText(
-        _lt("Amount, 90 days"),
-        _lt("Untaxed amount ordered in the last 90 days."),
-        _lt("Ordered for %(amount_90d)s in 90 days"),
-    ),
-    "amount_365d": FeatureText(
-        _lt("Amount, 365 days"),
-        _lt("Untaxed amount ordered in the last 365 days."),
-        _lt("Ordered for %(amount_365d)s in a year"),
-    ),
-    "amount_mean": FeatureText(
-        _lt("Mean order"),
-        _lt("Mean untaxed amount of an order."),
-        _lt("Mean order of %(amount_mean)s"),
     ),
     "days_since_order": FeatureText(
         _lt("Days since the last order"),
@@ -129,11 +97,6 @@ FEATURES = {
         _lt("Mean number of days between two orders."),
         _lt("Orders every %(order_gap_mean)s days"),
     ),
-    "order_gap_max": FeatureText(
-        _lt("Longest gap"),
-        _lt("Greatest number of days between two orders."),
-        _lt("Longest gap between two orders: %(order_gap_max)s days"),
-    ),
     "order_gap_ratio": FeatureText(
         _lt("Days since the last order, in usual gaps"),
         _lt("Days since the last order, divided by the usual gap."),
@@ -144,35 +107,10 @@ FEATURES = {
         _lt("Invoices that were due and not paid."),
         _lt("Overdue invoices: %(invoices_overdue)s, amount %(amount_overdue)s"),
     ),
-    "amount_overdue": FeatureText(
-        _lt("Overdue amount"),
-        _lt("Amount of the invoices that were due and not paid."),
-        _lt("Invoices over %(amount_overdue)s are overdue"),
-    ),
     "payment_delay_365d": FeatureText(
         _lt("Delay of payments"),
         _lt("Mean days from due date to payment, of the last year's invoices."),
         _lt("Pays %(payment_delay_365d)s days after the due date"),
-    ),
-    "late_deliveries_90d": FeatureText(
-        _lt("Late deliveries, 90 days"),
-        _lt("Deliveries promised for the last 90 days that were not done in time."),
-        _lt("Late deliveries in 90 days: %(late_deliveries_90d)s"),
-    ),
-    "late_share_365d": FeatureText(
-        _lt("Share of late deliveries"),
-        _lt("Share of the last year's deliveries that were not done in time."),
-        _lt("Share of late deliveries in a year: %(late_share_365d)s"),
-    ),
-    "page_views_30d": FeatureText(
-        _lt("Page views, 30 days"),
-        _lt("Pages seen in the last 30 days."),
-        _lt("Page views in 30 days: %(page_views_30d)s"),
-    ),
-    "page_views_90d": FeatureText(
-        _lt("Page views, 90 days"),
-        _lt("Pages seen in the last 90 days."),
-        _lt("Page views in 90 days: %(page_views_90d)s"),
     ),
     "page_views_change_30d": FeatureText(
         _lt("Change of page views, 30 days"),
@@ -181,16 +119,6 @@ FEATURES = {
             "Page views in 30 days: %(page_views_30d)s, change against the 30 days"
             " before: %(page_views_change_30d)s"
         ),
-    ),
-    "active_days_30d": FeatureText(
-        _lt("Active days, 30 days"),
-        _lt("Days with a visit or an action in the last 30 days."),
-        _lt("Active days in 30 days: %(active_days_30d)s"),
-    ),
-    "actions_30d": FeatureText(
-        _lt("Actions, 30 days"),
-        _lt("Tracked actions in the last 30 days."),
-        _lt("Actions in 30 days: %(actions_30d)s"),
     ),
     "days_since_visit": FeatureText(
         _lt("Days since the last visit"),

@@ -139,7 +139,7 @@ def ensure_partitions(cr, months):
     :param months: iterable of dates
     """
     wanted = {months_from(month, 1)[0] for month in months}
-    names = {month: f"behavior_event_store_{month:%Y_%m}" for month in wanted}
+    names = {month: partition_name(month) for month in wanted}
     if not _missing(cr, names):
         return 0
     # Processes that make the same partition wait here for each other, and for nobody
@@ -150,6 +150,32 @@ def ensure_partitions(cr, months):
     for month in missing:
         _create_partition(cr, names[month], month)
     return len(missing)
+
+
+def partition_name(month):
+    """The table of a month."""
+    return f"behavior_event_store_{month:%Y_%m}"
+
+
+def partition_months(cr):
+    """The months that have a table of their own, the oldest first."""
+    cr.execute(
+        """
+        SELECT to_date(right(child.relname, 7), 'YYYY_MM')
+        FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid
+        WHERE inhparent = 'behavior_event_store'::regclass
+          AND child.relname ~ '_[0-9]{4}_[0-9]{2}$'
+        ORDER BY 1
+        """
+    )
+    return [month for (month,) in cr.fetchall()]
+
+
+def drop_partition(cr, month):
+    """Take a month out of the store."""
+    table = SQL.identifier(partition_name(month))
+    cr.execute(SQL("ALTER TABLE behavior_event_store DETACH PARTITION %s", table))
+    cr.execute(SQL("DROP TABLE %s", table))
 
 
 def _missing(cr, names):

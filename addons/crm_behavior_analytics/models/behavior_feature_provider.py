@@ -1,7 +1,11 @@
+import importlib
+import json
 from typing import Any, NamedTuple
 
 from odoo import api, models
 from odoo.tools import SQL, LazyTranslate
+
+from ..tools.prediction import LAKE_FILE
 
 _lt = LazyTranslate(__name__)
 
@@ -15,11 +19,18 @@ class Table(NamedTuple):
         until)`` gives the SQL of one query
     :param dict columns: name → Arrow type, in the order of the query
     :param tuple sources: fields (``model.field``) that the rows come from, for lineage
+    :param dict origins: column → the fields that it comes from, for the lineage of
+        definitions that say what they read; others have all ``sources``
+    :param changed: method name: ``<changed>(company, since)`` gives the SQL of the
+        units whose facts were written since a moment; None: nobody can tell, and all
+        units are computed anew
     """
 
     query: str
     columns: dict
     sources: tuple
+    origins: dict = {}
+    changed: "str | None" = None
 
 
 class Provider(NamedTuple):
@@ -36,7 +47,30 @@ class Provider(NamedTuple):
     res_model: str
     tables: dict
 
+    def sources(self, definition):
+        """The fields that a definition of this provider is made of, sorted."""
+        if not definition.table:
+            # a derived one rests on what it is shown with
+            module = importlib.import_module(self.module)
+            parts = [
+                one
+                for one in module.DEFINITIONS
+                if one.table and one.code in definition.shown_with
+            ]
+            return sorted({source for one in parts for source in self.sources(one)})
+        table = self.tables[definition.table]
+        if not definition.reads:
+            return sorted(table.sources)
+        return sorted(
+            {
+                source
+                for column in definition.reads
+                for source in table.origins.get(column, table.sources)
+            }
+        )
 
+
+TIME = "timestamp[us]"
 COMMERCE = Provider(
     _lt("Orders, Invoices, Deliveries"),
     "crm_behavior_analytics_tools.features_commerce",
@@ -46,19 +80,75 @@ COMMERCE = Provider(
             "_query_orders",
             {
                 "unit_id": "int64",
-                "known_at": "timestamp[us]",
+                "known_at": TIME,
                 "amount": "int64",
                 "gap_days": "float64",
+                "lines": "int64",
+                "quantity": "float64",
+                "day": "int64",
             },
             ("sale.order.date_order", "sale.order.amount_untaxed"),
+            {
+                "known_at": ("sale.order.date_order",),
+                "gap_days": ("sale.order.date_order",),
+                "day": ("sale.order.date_order",),
+                "amount": ("sale.order.amount_untaxed",),
+                "lines": ("sale.order.order_line",),
+                "quantity": ("sale.order.line.product_uom_qty",),
+            },
+            "_changed_orders",
+        ),
+        "lines": Table(
+            "_query_lines",
+            {
+                "unit_id": "int64",
+                "known_at": TIME,
+                "category": "int64",
+                "product": "int64",
+                "amount": "int64",
+                "discount": "int64",
+                "full": "int64",
+                "reduced": "bool",
+                "bought_before": "bool",
+            },
+            ("sale.order.date_order", "sale.order.line.price_subtotal"),
+            {
+                "known_at": ("sale.order.date_order",),
+                "category": ("product.template.categ_id",),
+                "product": ("sale.order.line.product_id",),
+                "bought_before": ("sale.order.line.product_id",),
+                "amount": ("sale.order.line.price_subtotal",),
+                "discount": ("sale.order.line.discount",),
+                "reduced": ("sale.order.line.discount",),
+                "full": ("sale.order.line.price_subtotal",),
+            },
+            "_changed_orders",
+        ),
+        "goods": Table(
+            "_query_goods",
+            {
+                "unit_id": "int64",
+                "known_at": TIME,
+                "returned": "bool",
+                "amount": "int64",
+                "margin": "int64",
+            },
+            ("stock.move.date", "sale.order.line.price_subtotal", "stock.move.value"),
+            {
+                "known_at": ("stock.move.date",),
+                "returned": ("stock.move.location_dest_id",),
+                "amount": ("sale.order.line.price_subtotal", "stock.move.quantity"),
+                "margin": ("sale.order.line.price_subtotal", "stock.move.value"),
+            },
+            "_changed_goods",
         ),
         "invoices": Table(
             "_query_invoices",
             {
                 "unit_id": "int64",
-                "known_at": "timestamp[us]",
-                "due_at": "timestamp[us]",
-                "paid_at": "timestamp[us]",
+                "known_at": TIME,
+                "due_at": TIME,
+                "paid_at": TIME,
                 "amount": "int64",
             },
             (
@@ -66,15 +156,23 @@ COMMERCE = Provider(
                 "account.move.payment_state",
                 "account.move.amount_total_signed",
             ),
+            {
+                "known_at": ("account.move.invoice_date",),
+                "due_at": ("account.move.invoice_date_due",),
+                "paid_at": ("account.move.payment_state",),
+                "amount": ("account.move.amount_total_signed",),
+            },
+            "_changed_invoices",
         ),
         "deliveries": Table(
             "_query_deliveries",
-            {
-                "unit_id": "int64",
-                "known_at": "timestamp[us]",
-                "done_at": "timestamp[us]",
-            },
+            {"unit_id": "int64", "known_at": TIME, "done_at": TIME},
             ("stock.picking.date_deadline", "stock.picking.date_done"),
+            {
+                "known_at": ("stock.picking.date_deadline",),
+                "done_at": ("stock.picking.date_done",),
+            },
+            "_changed_deliveries",
         ),
     },
 )
@@ -87,13 +185,33 @@ BEHAVIOR = Provider(
             "_query_events",
             {
                 "unit_id": "int64",
-                "known_at": "timestamp[us]",
-                "at": "timestamp[us]",
+                "id": "int64",
+                "known_at": TIME,
+                "at": TIME,
                 "type": "string",
                 "event": "string",
                 "page": "string",
+                "channel": "string",
+                "category": "string",
+                "amount": "int64",
+                "day": "int64",
+                "hour_of_week": "int64",
             },
             ("behavior.event.timestamp", "behavior.event.type"),
+            {
+                "at": ("behavior.event.timestamp",),
+                "day": ("behavior.event.timestamp",),
+                "hour_of_week": ("behavior.event.timestamp",),
+                "type": ("behavior.event.type",),
+                "event": ("behavior.event.event",),
+                "page": ("behavior.event.page",),
+                "channel": ("behavior.event.context", "behavior.source.type"),
+                "category": ("behavior.event.properties",),
+                "amount": ("behavior.event.properties",),
+                "starts_visit": ("behavior.event.received_at",),
+                "gap_days": ("behavior.event.received_at",),
+            },
+            "_changed_events",
         ),
     },
 )
@@ -115,28 +233,59 @@ class BehaviorFeatureProvider(models.AbstractModel):
         return {"commerce": COMMERCE, "behavior": BEHAVIOR}
 
     @api.model
-    def _export_tables(self, providers, company, until):
+    def _export_tables(self, providers, company, until, units=None):
         """Ways to write the tables of some providers, as files of a job.
 
         :param providers: iterable of :class:`Provider`
         :param company: ``res.company``, whose facts
         :param datetime until: naive UTC; later rows are left out
+        :param units: ids, of these only
         :return: dict of file name → callable that writes to the path it is given
         """
         tables = {}
         for provider in providers:
             tables |= provider.tables
-        return {
-            f"{name}.parquet": self._exporter(table, company, until)
+        files = {
+            f"{name}.parquet": self._exporter(table, company, until, units)
             for name, table in tables.items()
         }
+        if "events" in tables:
+            files |= self._export_lake(company)
+        return files
 
     @api.model
-    def _exporter(self, table, company, until):
+    def _export_lake(self, company):
+        """What a job needs to read the events that the store has let go of."""
+        parts = self.env["behavior.lake.part"].search([])
+        if not parts:
+            return {}
+        spec = {
+            "url": parts._lake_url(),
+            "parts": parts.mapped("name"),
+            "company_id": company.id,
+            "identities": [list(row) for row in parts._identity_rows()],
+        }
+        return {LAKE_FILE: json.dumps(spec).encode()}
+
+    @api.model
+    def _exporter(self, table, company, until, units):
         def export(path):
-            self._export(getattr(self, table.query)(company, until), table, path)
+            query = self._facts(table, company, until)
+            if units is not None:
+                # Every query partitions by the unit, so this reaches into it.
+                query = SQL("%s WHERE unit_id = ANY(%s)", query, list(units))
+            self._export(query, table, path)
 
         return export
+
+    @api.model
+    def _facts(self, table, company, until):
+        """The rows of a table, its columns under the names that the table gives."""
+        return SQL(
+            "SELECT * FROM (%s) AS fact(%s)",
+            getattr(self, table.query)(company, until),
+            SQL(", ").join(SQL.identifier(name) for name in table.columns),
+        )
 
     @api.model
     def _export(self, query, table, path):
@@ -146,7 +295,7 @@ class BehaviorFeatureProvider(models.AbstractModel):
 
         schema = pa.schema(
             [
-                (name, pa.timestamp("us") if kind == "timestamp[us]" else kind)
+                (name, pa.timestamp("us") if kind == TIME else pa.type_for_alias(kind))
                 for name, kind in table.columns.items()
             ]
         )
@@ -167,93 +316,13 @@ class BehaviorFeatureProvider(models.AbstractModel):
                 writer.write_table(pa.table(arrays, schema=schema))
         cr.execute("CLOSE behavior_export")
 
-    # --- QUERIES ---
 
-    @api.model
-    def _query_orders(self, company, until):
-        return SQL(
-            """
-            SELECT unit_id, known_at, amount,
-                   (extract(epoch FROM known_at - lag(known_at) OVER (
-                       PARTITION BY unit_id ORDER BY known_at, id
-                   )) / 86400.0)::float8
-            FROM (
-                SELECT sale.id, customer.commercial_partner_id AS unit_id,
-                       sale.date_order AS known_at,
-                       round(sale.amount_untaxed * 100
-                             / coalesce(nullif(sale.currency_rate, 0), 1))::bigint
-                           AS amount
-                FROM sale_order AS sale
-                JOIN res_partner AS customer ON customer.id = sale.partner_id
-                WHERE sale.state = 'sale' AND sale.company_id = %s
-                  AND sale.date_order < %s
-            ) AS placed
-            """,
-            company.id,
-            until,
-        )
+def local(company, moment):
+    """A moment (SQL, UTC) on the company's clock."""
+    zone = company.resource_calendar_id.tz or company.partner_id.tz or "UTC"
+    return SQL("(%s AT TIME ZONE 'UTC' AT TIME ZONE %s)", moment, zone)
 
-    @api.model
-    def _query_invoices(self, company, until):
-        # An invoice is due on its day and overdue on the next one.
-        return SQL(
-            """
-            SELECT invoice.commercial_partner_id, invoice.invoice_date::timestamp,
-                   invoice.invoice_date_due + interval '1 day',
-                   CASE WHEN invoice.payment_state IN
-                             ('paid', 'in_payment', 'reversed')
-                        THEN coalesce(paid.day, invoice.invoice_date_due)::timestamp
-                   END,
-                   round(invoice.amount_total_signed * 100)::bigint
-            FROM account_move AS invoice
-            LEFT JOIN LATERAL (
-                SELECT max(partial.max_date) AS day
-                FROM account_move_line AS line
-                JOIN account_partial_reconcile AS partial
-                  ON partial.debit_move_id = line.id
-                WHERE line.move_id = invoice.id
-            ) AS paid ON TRUE
-            WHERE invoice.move_type = 'out_invoice' AND invoice.state = 'posted'
-              AND invoice.company_id = %s AND invoice.invoice_date < %s
-              AND invoice.commercial_partner_id IS NOT NULL
-            """,
-            company.id,
-            until,
-        )
 
-    @api.model
-    def _query_deliveries(self, company, until):
-        # A delivery is promised for a day: it is late when that day is over.
-        return SQL(
-            """
-            SELECT customer.commercial_partner_id, promised.day_end, delivery.date_done
-            FROM stock_picking AS delivery
-            CROSS JOIN LATERAL (
-                SELECT date_trunc('day', delivery.date_deadline) + interval '1 day'
-                       AS day_end
-            ) AS promised
-            JOIN stock_picking_type AS kind ON kind.id = delivery.picking_type_id
-            JOIN res_partner AS customer ON customer.id = delivery.partner_id
-            WHERE kind.code = 'outgoing' AND delivery.state <> 'cancel'
-              AND delivery.company_id = %s AND promised.day_end < %s
-            """,
-            company.id,
-            until,
-        )
-
-    @api.model
-    def _query_events(self, company, until):
-        # What Odoo itself notes is among the orders already.
-        return SQL(
-            """
-            SELECT customer.commercial_partner_id, event.received_at,
-                   event."timestamp", event.type, event.event, event.page
-            FROM behavior_event AS event
-            JOIN behavior_source AS source ON source.id = event.source_id
-            JOIN res_partner AS customer ON customer.id = event.partner_id
-            WHERE source.type <> 'odoo' AND event.company_id = %s
-              AND event.received_at < %s
-            """,
-            company.id,
-            until,
-        )
+def day_of(company, moment):
+    """The day of a moment (SQL, UTC) in the company's calendar, in days since 1970."""
+    return SQL("(%s::date - DATE '1970-01-01')::bigint", local(company, moment))

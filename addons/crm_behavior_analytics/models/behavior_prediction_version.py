@@ -145,8 +145,8 @@ class BehaviorPredictionVersion(models.Model):
 
     @api.model
     def _feature_name(self, code):
-        text = self.env["behavior.feature"]._feature_texts().get(code)
-        return self.env._(text.name) if text else code
+        text = self.env["behavior.feature"]._describe([code]).get(code)
+        return text.name if text else code
 
     @api.model
     def _render_finding(self, finding):

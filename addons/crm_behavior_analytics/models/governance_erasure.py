@@ -23,6 +23,18 @@ class GovernanceErasure(models.AbstractModel):
             for kind, value in self._omni_named(partner, identities)
             if kind in ("anonymous_id", "user_id")
         )
+        self.env["behavior.lake.erasure"]._note(
+            partner.omni_identity_ids.ids,
+            [
+                *names,
+                *(
+                    identity.value
+                    for identity in partner.omni_identity_ids
+                    if identity.kind in ("anonymous_id", "user_id")
+                ),
+            ],
+            emails,
+        )
         # Events of nobody known, that name the person by an address or by an ID.
         events = self.env["behavior.event"]._erase(
             SQL(
@@ -45,6 +57,11 @@ class GovernanceErasure(models.AbstractModel):
         scores = self.env["behavior.score"].search([("partner_id", "=", partner.id)])
         score_count = len(scores)
         scores.unlink()
+        values = self.env["behavior.feature.value"].search(
+            [("partner_id", "=", partner.id)]
+        )
+        value_count = len(values)
+        values.unlink()
         report = super()._erase_person(partner, identities)
         return report + [
             {
@@ -57,6 +74,7 @@ class GovernanceErasure(models.AbstractModel):
                 ("behavior.event", events),
                 ("behavior.rejection", rejections),
                 ("behavior.score", score_count),
+                ("behavior.feature.value", value_count),
             )
             if count
         ]

@@ -41,18 +41,15 @@ class GovernanceLineage(models.AbstractModel):
     def _feature_edges(self):
         providers = self.env["behavior.feature.provider"]._feature_providers()
         for provider in providers.values():
-            module = importlib.import_module(provider.module)
-            tables = {one.code: one.table for one in module.DEFINITIONS}
-            for definition in module.DEFINITIONS:
-                names = (
-                    {definition.table}
-                    if definition.table
-                    # a derived one rests on what it is shown with
-                    else {tables[code] for code in definition.shown_with}
-                )
-                for name in sorted(names):
-                    for source in provider.tables[name].sources:
-                        yield Edge(source, f"feature:{definition.code}", "feature")
+            for definition in importlib.import_module(provider.module).DEFINITIONS:
+                for source in provider.sources(definition):
+                    yield Edge(source, f"feature:{definition.code}", "feature")
+                if provider.res_model == "res.partner":
+                    yield Edge(
+                        f"feature:{definition.code}",
+                        "behavior.feature.value.figures",
+                        "feature",
+                    )
 
     @api.model
     def _prediction_edges(self):

@@ -12,6 +12,7 @@ class GovernanceMetrics(models.AbstractModel):
         yield self._source_family()
         yield from self._event_families()
         yield from self._prediction_families()
+        yield from self._feature_families()
 
     @api.model
     def _source_family(self):
@@ -83,3 +84,25 @@ class GovernanceMetrics(models.AbstractModel):
             labels = (str(prediction.company_id.id), prediction.code, band)
             scores.add_metric(labels, count)
         yield from (predictions, scores, age)
+
+    @api.model
+    def _feature_families(self):
+        age = GaugeMetricFamily(
+            "crm_behavior_features_age_seconds",
+            "Age of the features of customers",
+            labels=("company",),
+        )
+        now = fields.Datetime.now()
+        for company in self.env["res.company"].search([]):
+            if company.behavior_features_as_of:
+                seconds = (now - company.behavior_features_as_of).total_seconds()
+                age.add_metric((str(company.id),), seconds)
+        yield age
+        ((events,),) = self.env["behavior.lake.part"]._read_group(
+            [], aggregates=["events:sum"]
+        )
+        yield GaugeMetricFamily(
+            "crm_behavior_lake_events",
+            "Events that were moved to the lake",
+            value=events or 0,
+        )

@@ -3,6 +3,8 @@ from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.fields import Domain
 
+from ..const import TOP_FEATURES
+
 CHURN = "churn"
 MAX_COUNT = 1000
 READERS = "crm_behavior_analytics.group_behavior_user,sales_team.group_sale_salesman"
@@ -40,6 +42,12 @@ class ResPartner(models.Model):
     )
     behavior_churn_as_of = fields.Datetime(
         "Scored", compute="_compute_behavior_churn", groups=READERS
+    )
+    behavior_features_html = fields.Html(
+        "Known of the Customer",
+        compute="_compute_behavior_features_html",
+        sanitize=False,
+        groups=READERS,
     )
     behavior_event_count = fields.Integer(
         "Number of Events",
@@ -90,6 +98,81 @@ class ResPartner(models.Model):
         if False in value:
             condition |= Domain(customers, "not any", own)
         return condition
+
+    @api.depends_context("lang", "company", "uid")
+    def _compute_behavior_features_html(self):
+        figures = self.env["behavior.feature.value"]._read_figures(
+            self.commercial_partner_id, self.env.company
+        )
+        features = self.env["behavior.feature"].search(
+            [("res_model", "=", "res.partner")]
+        )
+        for partner in self:
+            known = figures.get(partner.commercial_partner_id.id)
+            partner.behavior_features_html = (
+                self._render_behavior_features(features, known) if known else False
+            )
+
+    @api.model
+    def _render_behavior_features(self, features, figures):
+        """The features that say most, and below them all that are known."""
+        known = features.filtered(lambda feature: feature.code in figures)
+        top = known.filtered(lambda feature: feature.code in TOP_FEATURES).sorted(
+            lambda feature: TOP_FEATURES.index(feature.code)
+        )
+        categories = dict(features._fields["category"]._description_selection(self.env))
+        parts = [
+            Markup("<h6 class='mt-3'>%s</h6>%s")
+            % (title, self._render_behavior_table(group, figures))
+            for category, title in categories.items()
+            if (group := known.filtered_domain([("category", "=", category)]))
+        ]
+        return Markup("%s<details><summary>%s</summary>%s</details>") % (
+            self._render_behavior_table(top, figures),
+            self.env._("All %(count)s features", count=len(known)),
+            Markup().join(parts),
+        )
+
+    @api.model
+    def _render_behavior_table(self, features, figures):
+        rows = Markup().join(
+            Markup("<tr title='%s'><td>%s</td><td class='text-end'>%s</td></tr>")
+            % (
+                feature.description or "",
+                feature.name,
+                feature._render_value(figures[feature.code]),
+            )
+            for feature in features
+        )
+        return Markup("<table class='table table-sm mb-2'>%s</table>") % rows
+
+    def behavior_features(self, codes=None):
+        """Return what is known of these customers, as of the last refresh.
+
+        :param list codes: of these features only
+        :return: list of ``{"partner_id", "as_of" (ISO, UTC), "features": {code: value}}``
+            of the customers that have features; what is unknown is left out
+        """
+        self.check_access("read")
+        company = self.env.company
+        figures = self.env["behavior.feature.value"]._read_figures(
+            self.commercial_partner_id, company
+        )
+        # sudo: when features were computed is no secret
+        as_of = company.sudo().behavior_features_as_of
+        return [
+            {
+                "partner_id": partner.id,
+                "as_of": as_of.isoformat(),
+                "features": {
+                    code: value
+                    for code, value in figures[partner.commercial_partner_id.id].items()
+                    if codes is None or code in codes
+                },
+            }
+            for partner in self
+            if partner.commercial_partner_id.id in figures
+        ]
 
     def _compute_behavior_event_count(self):
         """Up to a thousand: nobody counts further, and the store is large."""

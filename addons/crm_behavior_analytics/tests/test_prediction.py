@@ -55,7 +55,9 @@ class PredictionCase(TransactionCase):
 
     def _finish(self, prediction, seconds=120):
         """Let the real runner do the job of a prediction."""
-        job = prediction.job_id
+        return self._finish_job(prediction.job_id, seconds)
+
+    def _finish_job(self, job, seconds=120):
         self.env.flush_all()
         until = time.monotonic() + seconds
         while job.state in ("waiting", "running"):

@@ -6,9 +6,12 @@ A *table* is a frame of facts with the columns ``unit_id`` (whose fact it is) an
 was known before ``as_of``: rows of later are left out, and columns that were filled in
 later (``LATER``: when an invoice was paid) are empty.  A definition cannot look ahead.
 
-Definitions use filters, joins and aggregates only: Ibis has no window functions on
-Polars.  What needs an order of rows (the gap since the previous order) is a column of
-the table, computed where the facts are gathered.
+Definitions use filters, joins and one- or two-step aggregates only: Ibis has no window
+functions on Polars.  What needs an order of rows (the gap since the previous order) is
+a column of the table, computed where the facts are gathered.
+
+Most definitions are made of parts (``feature_parts.py``), which aggregate in two steps:
+once over the facts by unit and *age band*, and then over the few bands of each unit.
 
 Units: days for times (whole days since), currency units for amounts (tables hold minor
 units as integers, so that sums are equal on every engine), 0/1 for flags.
@@ -23,8 +26,29 @@ LATER = {
     "invoices": ("paid_at",),
     "deliveries": ("done_at",),
 }
+#: the time by which a table's rows fall into windows, where it is not ``known_at``
+HAPPENED = {"events": "at"}
+#: windows of definitions made of parts, in days; a change looks two windows back
+WINDOWS = (7, 30, 90, 365)
+#: days before the moment at which one age band ends and the next one begins
+EDGES = tuple(sorted({*WINDOWS, *(2 * days for days in WINDOWS)}))
+#: column of the age band: 0 is younger than the first edge
+BAND = "age_band"
 SECONDS_A_DAY = 86400
 EPOCH = datetime(1970, 1, 1)
+
+
+class Words(NamedTuple):
+    """What a feature is called, in parts that ``messages.py`` puts into words.
+
+    :param str measure: code of the sentence
+    :param str subject: code of what is counted, summed or timed
+    :param str key: code of what it is told by (day, category), if anything
+    """
+
+    measure: str
+    subject: str
+    key: str = ""
 
 
 class Feature(NamedTuple):
@@ -33,10 +57,22 @@ class Feature(NamedTuple):
     :param str code: name, unique over all providers of a prediction
     :param table: the table it aggregates, None for a derived one
     :param build: ``build(table, as_of)`` gives an Ibis aggregate; of a derived feature
-        ``build(features)`` gives an expression over the other features
+        ``build(features)`` gives an expression over the other features, of ``+ - * /``
+        alone, so that plain numbers do as well
     :param window: days back that it looks, None for all
     :param missing: value for a unit without any row of the table, None for unknown
     :param tuple shown_with: codes of features that its reason names beside it
+    :param str category: what it belongs to, see ``CATEGORIES`` of ``messages.py``
+    :param str unit: what its value counts, see ``UNITS`` of ``messages.py``
+    :param words: :class:`Words`, None when the texts are written by hand
+    :param tuple reads: columns of the table that it reads besides ``unit_id`` and
+        ``known_at``; empty: any
+    :param tuple keys: of two steps: columns that the first one groups by beside the
+        unit
+    :param dict first: of two steps: name → ``build(table, as_of)`` of the aggregates
+        of the first one, which ``build`` then sees as columns. The same name is the
+        same aggregate in all definitions of a table.
+    :param bool ages: it grows by one with each day on which nothing happens
     """
 
     code: str
@@ -45,6 +81,13 @@ class Feature(NamedTuple):
     window: "int | None" = None
     missing: "float | None" = None
     shown_with: tuple = ()
+    category: str = ""
+    unit: str = ""
+    words: "Words | None" = None
+    reads: tuple = ()
+    keys: tuple = ()
+    first: "dict | None" = None
+    ages: bool = False
 
 
 def within(column, as_of, days, until=0):
@@ -106,30 +149,60 @@ def compute(connection, units, as_of, definitions):
     """
     import ibis
 
-    result = units.select("unit_id")
-    tables = {}
+    aggregates = {}
     for feature in definitions:
         if feature.table:
-            tables.setdefault(feature.table, []).append(feature)
-    for name, features in sorted(tables.items()):
-        table = as_known(connection.table(name), name, as_of)
-        aggregated = table.group_by("unit_id").aggregate(
-            **{feature.code: feature.build(table, as_of) for feature in features}
-        )
-        result = result.left_join(aggregated, "unit_id").drop("unit_id_right")
-        result = result.mutate(
-            **{
-                feature.code: _or_missing(result[feature.code], feature.missing)
-                for feature in features
-            }
-        )
-    for feature in definitions:
-        if not feature.table:
-            result = result.mutate(
-                **{feature.code: feature.build(result).cast("float64")}
-            )
+            place = (feature.table, feature.keys)
+            aggregates.setdefault(place, []).append(feature)
+    # One chain of joins and one selection: to build an expression takes Ibis longer than
+    # Polars to compute it, if each step names a hundred columns again.
+    joined = units.select("unit_id")
+    for number, ((name, keys), features) in enumerate(sorted(aggregates.items())):
+        table = _aggregate(connection.table(name), name, keys, features, as_of)
+        joined = joined.left_join(table, "unit_id", rname=f"{{name}}_{number}")
+    result = joined.select(
+        "unit_id",
+        **{
+            feature.code: _or_missing(joined[feature.code], feature.missing)
+            for feature in definitions
+            if feature.table
+        },
+    )
+    derived = [feature for feature in definitions if not feature.table]
+    result = result.mutate(
+        **{feature.code: feature.build(result).cast("float64") for feature in derived}
+    )
     codes = [feature.code for feature in definitions]
     return result.select("unit_id", *codes).order_by(ibis.asc("unit_id"))
+
+
+def _aggregate(table, name, keys, features, as_of):
+    """The definitions of a table that are grouped in the same way."""
+    table = as_known(table, name, as_of)
+    if BAND in keys:
+        table = table.mutate(
+            **{BAND: _band(table[HAPPENED.get(name, "known_at")], as_of)}
+        )
+    if keys:
+        # A row without the key belongs to none of its values.
+        table = table.drop_null(keys)
+        first = {}
+        for feature in features:
+            first |= feature.first
+        table = table.group_by("unit_id", *keys).aggregate(
+            **{name: build(table, as_of) for name, build in first.items()}
+        )
+    return table.group_by("unit_id").aggregate(
+        **{feature.code: feature.build(table, as_of) for feature in features}
+    )
+
+
+def _band(column, as_of):
+    """How many edges a time lies behind."""
+    bands = [
+        (column < as_of - timedelta(days=days)).cast("int64") for days in EDGES
+    ]
+    return sum(bands[1:], bands[0])
 
 
 def _or_missing(column, missing):

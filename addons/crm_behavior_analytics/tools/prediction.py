@@ -16,11 +16,12 @@ import json
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from . import features, training
+from . import features, lake, training
 
 EPOCH = datetime(1970, 1, 1)
 MODEL_FILE = "model.json"
 SCORE_FILE = "scores.json"
+LAKE_FILE = "lake.json"
 
 
 def as_of_dates(until, first, horizon_days, gap_days, history_days, step_days):
@@ -93,10 +94,34 @@ def build(frames, spec, moments, definitions):
 
 
 def read_tables(folder, names):
-    """The Parquet files of a folder as Polars frames."""
+    """The Parquet files of a folder as Polars frames.
+
+    The events of the lake come to those of the store, if the folder says where it is.
+    """
     import polars as pl
 
-    return {name: pl.read_parquet(folder / f"{name}.parquet") for name in names}
+    frames = {name: pl.read_parquet(folder / f"{name}.parquet") for name in names}
+    if "events" in frames:
+        events = frames["events"]
+        if (folder / LAKE_FILE).is_file():
+            events = _with_lake(events, folder)
+        frames["events"] = lake.visits(events)
+    return frames
+
+
+def _with_lake(events, folder):
+    import polars as pl
+
+    spec = json.loads((folder / LAKE_FILE).read_text(encoding="utf-8"))
+    identities = pl.DataFrame(
+        spec["identities"],
+        pl.Schema(lake.identity_schema()),
+        orient="row",
+    )
+    old = lake.facts(spec["url"], spec["parts"], spec["company_id"], identities)
+    if old is None:
+        return events
+    return pl.concat([events, old.select(events.columns).cast(events.schema)])
 
 
 def first_fact(frames):

@@ -1,0 +1,254 @@
+import shutil
+import tempfile
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from unittest.mock import patch
+
+import polars as pl
+
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+
+from .. import store
+from ..models.behavior_feature_provider import BEHAVIOR
+from ..tools import lake as tool
+from ..tools import prediction
+from .common import EventCase
+
+OLD = datetime(2021, 3, 5, 9, 30)
+MONTH = date(2021, 3, 1)
+
+
+class Stop(Exception):
+    """The process ends here."""
+
+
+@tagged("post_install", "-at_install")
+class TestLake(EventCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.Part = cls.env["behavior.lake.part"]
+        cls.other = cls.env["res.partner"].create({"name": "Li Na"})
+        cls.source.type = "web"
+
+    def setUp(self):
+        super().setUp()
+        self.folder = Path(tempfile.mkdtemp(prefix="crm_lake_test_"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.env["ir.config_parameter"].set_param(
+            "crm_behavior_analytics.lake_url", str(self.folder)
+        )
+        self._land("wang", 5)
+        self._land("li", 4)
+        self._land("nobody", 3)
+        self._claim("wang", self.partner)
+        self._claim("li", self.other)
+
+    def _land(self, visitor, count, start=OLD):
+        """Page views, one a day: they land before anybody knows whose they are."""
+        verdicts = self.Event._track(
+            self.source,
+            [
+                {
+                    "type": "track",
+                    "event": "Product Added",
+                    "messageId": f"{visitor}-{start:%Y%m}-{number}",
+                    "anonymousId": visitor,
+                    "receivedAt": (start + timedelta(days=number)).isoformat(),
+                    "timestamp": (start + timedelta(days=number)).isoformat(),
+                    "properties": {"price": 12.5, "quantity": 2, "note": f"“{visitor}”|\\"},
+                }
+                for number in range(count)
+            ],
+        )
+        self.assertEqual({one["status"] for one in verdicts}, {"accepted"})
+
+    def _claim(self, visitor, partner):
+        self.Event._claim_identities(
+            self.source, {("anonymous_id", visitor): partner.id}
+        )
+
+    def _in_store(self):
+        self.env.cr.execute(
+            "SELECT count(*) FROM behavior_event_store WHERE received_at < '2022-01-01'"
+        )
+        return self.env.cr.fetchone()[0]
+
+    def _facts(self):
+        """The table of events as a job reads it, of the years before 2022."""
+        provider = self.env["behavior.feature.provider"]
+        with tempfile.TemporaryDirectory() as folder:
+            for name, write in provider._export_tables(
+                [BEHAVIOR], self.source.company_id, datetime(2022, 1, 1)
+            ).items():
+                path = Path(folder, name)
+                if callable(write):
+                    write(path)
+                else:
+                    path.write_bytes(write)
+            frames = prediction.read_tables(Path(folder), ["events"])
+        return frames["events"].filter(pl.col("known_at") < datetime(2022, 1, 1)).sort(
+            "unit_id", "known_at"
+        )
+
+    def _bytes(self):
+        return {
+            str(path): (path.read_bytes(), path.stat().st_mtime_ns)
+            for path in self.folder.rglob("part-*.parquet")
+        }
+
+    def test_moved(self):
+        """The month is in the lake, event by event, and features read it the same."""
+        self.Event.flush_model()
+        before = self._facts()
+        self.assertEqual(len(before), 9)
+        part = self.Part._move_month(MONTH)
+        self.assertEqual(part.events, 12)
+        self.assertFalse(self._in_store())
+        self.assertNotIn(MONTH, store.partition_months(self.env.cr))
+        self.assertEqual(
+            sorted({path.parent.name for path in self.folder.rglob("*.parquet")}),
+            [f"day=2021-03-0{day}" for day in range(5, 10)],
+        )
+        after = self._facts()
+        self.assertEqual(after.schema, before.schema)
+        self.assertTrue(after.equals(before))
+        # Whatever knows Hive's partitioning reads it, persons apart.
+        read = pl.read_parquet(f"{self.folder}/events/**/*.parquet")
+        self.assertEqual(read.height, 12)
+        self.assertEqual(set(read["amount"]), {2500})
+        self.assertNotIn("partner_id", read.columns)
+
+    def test_late_events_of_a_moved_month(self):
+        self.Part._move_month(MONTH)
+        self._land("late", 2, OLD + timedelta(days=10))
+        self.assertEqual(self._in_store(), 2)
+        self.assertEqual(self.Part._move_month(MONTH).name, "202103-2")
+        self.assertEqual(len(tool.Lake(str(self.folder)).files()), 7)
+
+    def test_interrupted_anywhere(self):
+        """Whatever breaks, the events are in the store, or in files that count."""
+        expected = self._facts()
+        breaks = [
+            (tool.Lake, "replace"),
+            (tool.Lake, "measure"),
+            (type(self.Part), "create"),
+            (store, "drop_partition"),
+            (type(self.Event), "invalidate_model"),
+        ]
+        for place, name in breaks:
+            with self.subTest(name):
+                with (
+                    self.assertRaises(Stop),
+                    self.env.cr.savepoint(),
+                    patch.object(place, name, side_effect=Stop),
+                ):
+                    self.Part._move_month(MONTH)
+                self.env.invalidate_all()
+                self.assertEqual(self._in_store(), 12)
+                self.assertFalse(self.Part.search([("month", "=", MONTH)]))
+                self.assertTrue(self._facts().equals(expected))
+        # In the middle of the files: what is left of them is written anew.
+        replace, calls = tool.Lake.replace, []
+
+        def stop_at_the_third(lake, path, table):
+            calls.append(path)
+            if len(calls) == 3:
+                raise Stop
+            replace(lake, path, table)
+
+        with (
+            self.assertRaises(Stop),
+            self.env.cr.savepoint(),
+            patch.object(tool.Lake, "replace", stop_at_the_third),
+        ):
+            self.Part._move_month(MONTH)
+        self.env.invalidate_all()
+        self.env.cr.execute(
+            "DELETE FROM behavior_event_store WHERE received_at < '2021-03-06'"
+        )
+        self.assertEqual(self.Part._move_month(MONTH).events, 9)
+        self.assertEqual(pl.read_parquet(f"{self.folder}/events/**/*.parquet").height, 9)
+
+    def test_a_wrong_file_keeps_the_month(self):
+        write = tool.Lake.replace
+        for spoil in (
+            lambda table: table.slice(1),
+            lambda table: table.set_column(
+                4, "message_id", table["message_id"].combine_chunks().take([0] * len(table))
+            )
+            if len(table) > 1
+            else table,
+        ):
+            with (
+                self.assertRaisesRegex(UserError, "so it stays"),
+                self.env.cr.savepoint(),
+                patch.object(
+                    tool.Lake,
+                    "replace",
+                    lambda lake, path, table, spoil=spoil: write(
+                        lake, path, spoil(table)
+                    ),
+                ),
+            ):
+                self.Part._move_month(MONTH)
+            self.assertEqual(self._in_store(), 12)
+
+    def test_policy(self):
+        """Old months go one a run; those that a window reaches stay."""
+        parameters = self.env["ir.config_parameter"]
+        parameters.set_param("crm_behavior_analytics.store_months", "0")
+        self.assertFalse(self.Part._cron_move())
+        parameters.set_param("crm_behavior_analytics.store_months", "1")
+        self.assertEqual(self.Part._months_kept(), 26)
+        self.assertNotIn(
+            date(2024, 1, 1), self.Part._months_before(26, date(2026, 3, 31))
+        )
+        self._land("april", 1, datetime(2021, 4, 2))
+        self.assertEqual(self.Part._months_before(26)[:2], [MONTH, date(2021, 4, 1)])
+        self.Part._cron_move()
+        self.assertEqual(self.Part.search([]).mapped("name"), ["202103-1"])
+        identities = pl.read_parquet(self.folder / tool.IDENTITIES)
+        mine = identities.filter(pl.col("value") == "wang")
+        self.assertEqual(mine["unit_id"].to_list(), [self.partner.id])
+
+    def test_persons_touch_no_event(self):
+        """A visitor changes hands and comes back: neither rows nor files are written."""
+        self._land("wang", 2, datetime(2021, 5, 2))
+        self.Part._move_month(MONTH)
+        files = self._bytes()
+        rows = "SELECT xmin, ctid, * FROM behavior_event_store ORDER BY id"
+        self.env.cr.execute(rows)
+        stored = self.env.cr.fetchall()
+        whose = self._facts()["unit_id"].to_list()
+        identity = self.env["omni.identity"].search([("value", "=", "wang")])
+        identity.partner_id = self.other
+        self.assertEqual(set(self._facts()["unit_id"]), {self.other.id})
+        identity.partner_id = self.partner
+        self.assertEqual(self._facts()["unit_id"].to_list(), whose)
+        self.assertEqual(self._bytes(), files)
+        self.env.cr.execute(rows)
+        self.assertEqual(self.env.cr.fetchall(), stored)
+
+    def test_erased(self):
+        """Nothing of an erased person in tables, files or the map; others stay."""
+        self._land("wang", 1, datetime(2021, 5, 2))
+        self.Part._move_month(MONTH)
+        self.Part._export_identities()
+        self.env["governance.erasure"]._erase_person(self.partner, [])
+        # Noted in the transaction, done by what the commit wakes.
+        note = self.env["behavior.lake.erasure"]
+        self.assertTrue(note.search([]))
+        self.assertEqual(note._work_off(), 5)
+        self.assertFalse(note.search([]))
+        self.env.cr.execute(
+            "SELECT count(*) FROM behavior_event_store AS event"
+            " WHERE event::text LIKE '%wang%'"
+        )
+        self.assertEqual(self.env.cr.fetchone(), (0,))
+        for path in self.folder.rglob("*.parquet"):
+            self.assertNotIn("wang", str(pl.read_parquet(path).to_dicts()))
+            self.assertNotIn(b"wang", path.read_bytes())
+        self.assertEqual(len(self._facts()), 4)
+        self.assertEqual(note._work_off(), 0)
