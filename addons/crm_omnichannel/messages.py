@@ -77,6 +77,7 @@ MESSAGES = {
         " bans an address that goes on trying: enter the secret and connect again."
     ),
     "bad_status": _lt("The platform answered with the HTTP status %(status)s."),
+    "group_dismissed": _lt("The group no longer exists (%(number)s)."),
     "no_permission": _lt("The app has no permission for this (%(number)s)."),
     "no_relation": _lt(
         "Nobody in the company has this customer any more (%(number)s)."

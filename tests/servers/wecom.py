@@ -1,10 +1,10 @@
 """A WeCom that behaves as its documentation says, over real HTTP.
 
-Members with customers, tags and groups; pages by cursor; tokens that end; every error
+Members with customers, tags and groups; pages by cursor; tokens that end; each error
 by its ``errcode`` with HTTP status 200. Failures are injected: ``fail_next`` for the
-next calls of an address, ``parallel_limit``, ``rate_limit``; ``requests`` tells what was
-asked. It knows nothing of the addons but the format of encrypted callbacks, which it
-makes with code of its own.
+next calls of an address, ``parallel_limit``, ``rate_limit``; ``requests`` tells what
+was asked. It knows nothing of the addons but the format of encrypted callbacks, which
+it makes with code of its own.
 """
 
 import base64

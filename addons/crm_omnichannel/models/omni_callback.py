@@ -1,4 +1,5 @@
 import time
+from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.fields import NO_ACCESS, Domain
@@ -8,12 +9,14 @@ from odoo.addons.crm_data_governance.db import CONCURRENCY_ERRORS
 
 from ..messages import outlines, render
 from ..tools.landing import pack, unpack
-from ..tools.platform import PARK, STOP
+from ..tools.platform import PARK, REFUSED, STOP, read_page
 from .omni_sync import PAUSING
 
 #: a tick is a minute: the next one goes on
 CRON_SECONDS = 45
 BATCH_SIZE = 100
+#: failures of one object: its callbacks are parked, the others go on
+PARKING = frozenset({PARK, REFUSED})
 KEEP_DAYS = 30
 
 
@@ -184,15 +187,15 @@ class OmniCallback(models.Model):
                 for (subject, state), (answer, failure) in zip(
                     states.items(), outcomes, strict=True
                 ):
-                    if failure:
+                    page = None
+                    if not failure:
+                        page, failure = read_page(adapter, state, answer, {})
+                    elif failure.kind == PARK:
+                        page = adapter.skip(state, failure)
+                    if not page or failure and not page.wholes:
                         failures[subject] = failure
-                        page = failure.kind == PARK and adapter.skip(state, failure)
-                        if not page or not page.wholes:
-                            continue
-                        # not to be had, because it is over: that is an answer too
-                        del failures[subject]
-                    else:
-                        page = adapter.read(state, answer, {})
+                        continue
+                    # not to be had, because it is over, is an answer too
                     pages[subject].append(page)
                     if page.state:
                         following[subject] = page.state
@@ -200,11 +203,11 @@ class OmniCallback(models.Model):
         done = 0
         for subject, callback_ids in subjects.items():
             failure = failures.get(subject)
-            if not failure or failure.kind == PARK:
+            if not failure or failure.kind in PARKING:
                 done += self._finish(
                     channel, subject, callback_ids, pages.get(subject, ()), failure
                 )
-        self._meet(channel, client, failures.values())
+        self._meet(channel, client, list(failures.values()))
         return done
 
     @api.model
@@ -262,8 +265,11 @@ class OmniCallback(models.Model):
 
     @api.model
     def _meet(self, channel, client, failures):
-        """Do what the failures that leave callbacks waiting ask for."""
-        failures = [failure for failure in failures if failure.kind != PARK]
+        """Do what the failures ask for."""
+        for failure in failures:
+            if failure.kind == REFUSED:
+                channel._alert_now(failure)
+        failures = [failure for failure in failures if failure.kind not in PARKING]
         if not failures:
             self.env["omni.token"]._went_well(channel, client)
             return
@@ -282,9 +288,8 @@ class OmniCallback(models.Model):
     def _gc_callback(self):
         self.env.cr.execute(
             SQL(
-                "DELETE FROM omni_callback WHERE state = 'done' AND processed_at <"
-                " (now() AT TIME ZONE 'UTC') - make_interval(days => %s)",
-                KEEP_DAYS,
+                "DELETE FROM omni_callback WHERE state = 'done' AND processed_at < %s",
+                fields.Datetime.now() - timedelta(days=KEEP_DAYS),
             )
         )
         self.invalidate_model()

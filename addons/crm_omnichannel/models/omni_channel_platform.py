@@ -95,15 +95,15 @@ class OmniChannel(models.Model):
     callback_token = fields.Char(
         compute="_compute_secrets",
         inverse="_inverse_callback_token",
-        help="From “Receive messages” of the app at the platform. Sealed when you save,"
-        " never shown again.",
+        help="From “Receive messages” of the app at the platform. Sealed when you"
+        " save, never shown again.",
     )
     callback_aes_key = fields.Char(
         "EncodingAESKey",
         compute="_compute_secrets",
         inverse="_inverse_callback_aes_key",
-        help="From “Receive messages” of the app at the platform: 43 letters and digits."
-        " Sealed when you save, never shown again.",
+        help="From “Receive messages” of the app at the platform: 43 letters and"
+        " digits. Sealed when you save, never shown again.",
     )
     has_platform_secret = fields.Boolean(compute="_compute_has_secrets")
     has_callback_keys = fields.Boolean(compute="_compute_has_secrets")
@@ -139,17 +139,16 @@ class OmniChannel(models.Model):
     @api.depends("code", "type")
     def _compute_callback_url(self):
         for channel in self:
-            channel.callback_url = (
-                channel.code
-                and channel._adapter().syncs
-                and f"{channel.get_base_url()}/omni/callback/{channel.type}/{channel.code}"
-            )
+            channel.callback_url = False
+            if channel.code and channel._adapter().syncs:
+                path = f"/omni/callback/{channel.type}/{channel.code}"
+                channel.callback_url = channel.get_base_url() + path
 
     def _compute_secrets(self):
         for name in SECRETS:
             self[name] = False
 
-    @api.depends(*SECRETS.values())
+    @api.depends(*(f"{name}.sealed" for name in SECRETS.values()))
     def _compute_has_secrets(self):
         for channel in self:
             # sudo: whether there is one is no secret

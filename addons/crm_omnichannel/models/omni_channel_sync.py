@@ -139,6 +139,9 @@ class OmniChannel(models.Model):
             )
         self.write({"connected_at": fields.Datetime.now(), "state": "active"})
         self.activity_unlink(["mail.mail_activity_data_warning"])
+        # what was under way goes on
+        self.env["omni.sync"]._trigger()
+        self.env["omni.callback"]._trigger()
         return self._notify(
             "success",
             self.env._("Connected"),

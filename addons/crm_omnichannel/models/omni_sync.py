@@ -1,4 +1,5 @@
 import time
+from datetime import timedelta
 from typing import NamedTuple
 
 from odoo import api, fields, models
@@ -8,7 +9,7 @@ from odoo.addons.crm_data_governance.db import CONCURRENCY_ERRORS
 
 from ..messages import outlines, render
 from ..platform_client import UNREACHABLE, WAITING
-from ..tools.platform import BUSY, PARALLEL, PARK, RATE, STOP
+from ..tools.platform import BUSY, PARALLEL, PARK, RATE, STOP, read_page
 
 #: a tick is a minute: the next one goes on
 CRON_SECONDS = 45
@@ -172,12 +173,12 @@ class OmniSync(models.Model):
     @api.model
     def _cron_sync(self):
         """Go on with what is under way, as far as the time of a tick reaches."""
-        deadline = time.monotonic() + CRON_SECONDS
-        for sync in self.search(self._due_domain(), order="id"):
+        syncs = self.search(self._due_domain(), order="id")
+        for sync in syncs:
             # no transaction stays open while the platform is asked
             self.env["ir.cron"]._commit_progress()
-            if time.monotonic() < deadline:
-                sync._advance(deadline)
+            # a large one leaves the others their share of the tick
+            sync._advance(time.monotonic() + CRON_SECONDS / len(syncs))
         self.env["ir.cron"]._commit_progress(1)
         self.env.invalidate_all()
         remaining = self.search_count(self._due_domain())
@@ -195,10 +196,13 @@ class OmniSync(models.Model):
         with channel._client() as client:
             while position and time.monotonic() < deadline:
                 answer, failure = client.call(adapter.request(position.state))
+                if not failure:
+                    page, failure = read_page(
+                        adapter, position.state, answer, position.facts
+                    )
                 if failure:
                     position = self._handle(position, failure)
                 else:
-                    page = adapter.read(position.state, answer, position.facts)
                     position = self._apply(position, page)
         if not failure:
             self.env["omni.token"]._went_well(channel, client)
@@ -316,9 +320,8 @@ class OmniSync(models.Model):
     def _gc_sync(self):
         self.env.cr.execute(
             SQL(
-                "DELETE FROM omni_sync WHERE status <> 'open'"
-                " AND finished_at < (now() AT TIME ZONE 'UTC') - make_interval(days => %s)",
-                KEEP_DAYS,
+                "DELETE FROM omni_sync WHERE status <> 'open' AND finished_at < %s",
+                fields.Datetime.now() - timedelta(days=KEEP_DAYS),
             )
         )
         self.invalidate_model()

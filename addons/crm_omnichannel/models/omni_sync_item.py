@@ -4,7 +4,14 @@ from collections import defaultdict
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..tools.landing import LandedItem, canonical
+from ..tools.landing import (
+    MAX_KEY_LENGTH,
+    LandedItem,
+    Refused,
+    Verdict,
+    canonical,
+    parse_item,
+)
 from ..tools.platform import Document
 
 
@@ -42,7 +49,7 @@ class OmniSyncItem(models.Model):
 
         :param channel: ``omni.channel``
         :param Page page: ``tools/platform.py``
-        :return: ``(list of LandedItem, whether somebody is new)``
+        :return: ``(list of LandedItem and Refused, whether somebody is new)``
         """
         known = self._known(channel, page)
         documents = {document[:3]: document for document in page.documents}
@@ -63,19 +70,17 @@ class OmniSyncItem(models.Model):
         items, rows = [], []
         for index, (key, document) in enumerate(documents.items()):
             version, digest, _ended = known.get(key, (0, "", False))
-            payload = canonical(document.content or _ending(document))
+            try:
+                payload = _payload(document)
+            except Verdict as verdict:
+                items.append(Refused(index, verdict.code))
+                continue
             found = hashlib.sha256(payload).hexdigest()
             if found != digest:
                 version += 1
                 rows.append((*key, version, found, document.content is None))
-            items.append(
-                LandedItem(
-                    index,
-                    payload,
-                    f"{'/'.join(key)}/{version}/{found[:32]}",
-                    document.external_id,
-                )
-            )
+            sender_key = f"{'/'.join(key)}/{version}/{found[:32]}"
+            items.append(LandedItem(index, payload, sender_key, document.external_id))
         self._remember(channel, rows)
         return items, fresh
 
@@ -120,6 +125,18 @@ class OmniSyncItem(models.Model):
             page_size=len(rows),
         )
         self.invalidate_model(flush=False)
+
+
+def _payload(document):
+    """Return the bytes to land.
+
+    :raise Verdict: the content must not land: what others send is checked no less
+    """
+    if len(document.external_id) + len(document.part) > MAX_KEY_LENGTH:
+        raise Verdict("bad_key")
+    payload = canonical(document.content or _ending(document))
+    parse_item(payload.decode())
+    return payload
 
 
 def _ending(document):

@@ -87,22 +87,18 @@ class OmniToken(models.Model):
             # sudo: no right reaches the token
             access = self.with_env(self.env(cr=cr, su=True))._row(channel.id)
             token = access._usable(failed)
-            now = fields.Datetime.now()
-            early = access.expires_at and access.expires_at < now + timedelta(
-                seconds=EARLY_SECONDS
-            )
-            if token and not early:
+            if token and not access._is_early():
                 return token, None
             if not access._lock(wait=not token):
                 # somebody renews it, and it is still good
                 return token, None
             # whoever was waited for may have stored another one
             token = access._usable(failed)
-            if token and token != failed and not access._is_early():
+            if token and not access._is_early():
                 return token, None
             if access.problem_code:
                 return None, access._stopped()
-            if access.wait_until and access.wait_until > now:
+            if access._waits():
                 return (token, None) if token else (None, access._waiting())
             return access._renew(token)
 
@@ -143,6 +139,9 @@ class OmniToken(models.Model):
             # sealed with a key that is gone: as if there were none
             return None
         return None if failed and consteq(token, failed) else token
+
+    def _waits(self):
+        return bool(self.wait_until) and self.wait_until > fields.Datetime.now()
 
     def _is_early(self):
         early = fields.Datetime.now() + timedelta(seconds=EARLY_SECONDS)
@@ -216,9 +215,7 @@ class OmniToken(models.Model):
         """:return: ``(calls at once, time until which to wait or False)``"""
         with read_committed(self.env) as cr:
             access = self.with_env(self.env(cr=cr, su=True))._row(channel.id)
-            now = fields.Datetime.now()
-            waiting = access.wait_until and access.wait_until > now
-            return access.parallel, waiting and access.wait_until
+            return access.parallel, access._waits() and access.wait_until
 
     @api.model
     def _wait_for(self, channel, failure):
@@ -229,9 +226,8 @@ class OmniToken(models.Model):
         with read_committed(self.env) as cr:
             access = self.with_env(self.env(cr=cr, su=True))._row(channel.id)
             access._lock(wait=True)
-            now = fields.Datetime.now()
             # the token service may have noted it already
-            if not access.wait_until or access.wait_until <= now:
+            if not access._waits():
                 access._note_failure(failure)
             return access.wait_until
 

@@ -18,7 +18,8 @@ RATE = "rate"  # too many calls: wait for the window to pass
 PARALLEL = "parallel"  # too many calls at once: fewer at once
 PARK = "park"  # this object cannot be had: leave it, with the reason
 STOP = "stop"  # the credentials or the settings are wrong: no further call
-ALERT = "alert"  # somebody has to look
+REFUSED = "refused"  # this call, for a reason nobody expected: somebody has to look
+ALERT = "alert"  # every call is refused until somebody has mended something
 
 
 class Request(NamedTuple):
@@ -116,6 +117,18 @@ class CallbackError(ValueError):
     def __init__(self, code):
         super().__init__(code)
         self.code = code
+
+
+def read_page(adapter, state, answer, facts):
+    """Read an answer, whatever is in it.
+
+    :return: ``(Page, failure)``, one of them None
+    """
+    try:
+        return adapter.read(state, answer, facts), None
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # it has not the form that the platform documents
+        return None, Failure(REFUSED, "bad_answer", {})
 
 
 class PlatformAdapter(Adapter):

@@ -1,8 +1,8 @@
 """Signatures and encryption of the callbacks of WeCom and WeChat.
 
-Source: WeCom 加解密方案说明 (developer.work.weixin.qq.com, path 90968): AES-256-CBC, the
-first 16 bytes of the key as IV, PKCS#7 padding to a multiple of 32; the plain text is 16
-random bytes, 4 bytes of length (big-endian), the message and the receiver's id.
+Source: WeCom 加解密方案说明 (developer.work.weixin.qq.com, path 90968): AES-256-CBC,
+the first 16 bytes of the key as IV, PKCS#7 padding to a multiple of 32; the plain text
+is 16 random bytes, 4 bytes of length (big-endian), the message, the receiver's id.
 """
 
 import base64

@@ -1,7 +1,7 @@
 """WeCom (企业微信): customer contact of a company, by its own app.
 
-Source: developer.work.weixin.qq.com, paths 92109 to 92130 (客户联系), 90313 (全局错误码),
-90968 (加解密方案说明). Errors are told by ``errcode``, never by ``errmsg``.
+Source: developer.work.weixin.qq.com, paths 92109 to 92130 (客户联系), 90313
+(全局错误码), 90968 (加解密方案说明). Errors are told by ``errcode``, never ``errmsg``.
 
 A full synchronisation asks for the tags, the members who serve customers, each member's
 list of customers, the details of all of them, and the groups with their members. An
@@ -19,6 +19,7 @@ from .platform import (
     PARALLEL,
     PARK,
     RATE,
+    REFUSED,
     STOP,
     TOKEN,
     Callback,
@@ -50,13 +51,15 @@ FAILURES = {
     42001: (TOKEN, "token_refused"),
     40013: (STOP, "bad_app_id"),
     40056: (STOP, "bad_agent"),
-    41001: (ALERT, "platform_refused"),
+    41001: (REFUSED, "platform_refused"),
     41002: (STOP, "bad_app_id"),
     41004: (STOP, "bad_secret"),
     45009: (RATE, "rate_exceeded"),
     45033: (PARALLEL, "too_many_at_once"),
     60020: (ALERT, "address_not_allowed"),
+    40050: (PARK, "group_dismissed"),
     40096: (PARK, "bad_external_id"),
+    49008: (PARK, "group_dismissed"),
     48002: (PARK, "no_permission"),
     50002: (PARK, "not_in_range"),
     60011: (PARK, "not_in_range"),
@@ -103,7 +106,7 @@ class WeComAdapter(PlatformAdapter):
         known = FAILURES
         if for_token:
             known = {**FAILURES, **TOKEN_FAILURES}
-        kind, code = known.get(number, (ALERT, "platform_refused"))
+        kind, code = known.get(number, (REFUSED, "platform_refused"))
         params = {"number": number}
         if code == "address_not_allowed":
             found = _ADDRESS.search(str(answer.get("errmsg")))
@@ -147,7 +150,9 @@ class WeComAdapter(PlatformAdapter):
         if step == "groups":
             return Page([], None)
         if step == "group":
-            return Page([], cls._after_group(state))
+            gone = Whole(GROUP, "part", state["chats"][0], frozenset())
+            dismissed = failure.code == "group_dismissed"
+            return Page([], cls._after_group(state), [gone] * dismissed)
         if step == "contact" and failure.params.get("number") == NO_RELATION:
             gone = Whole(CONTACT, "external_id", state["external_userid"], frozenset())
             return Page([], None, [gone])
