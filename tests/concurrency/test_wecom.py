@@ -339,7 +339,15 @@ def test_rate_and_busy(odoo_database, platform, channel_id):
     assert 59 <= pause <= 70
     asked = platform.requests.total()
     tick(odoo_database)
-    assert platform.requests.total() == asked, "nobody asks while it waits"
+    assert platform.requests.total() == asked, "it waits"
+    request_sync(odoo_database, channel_id, "incremental")
+    tick(odoo_database)
+    assert platform.requests.total() == asked, "a new one waits too"
+
+    def cancel(env):
+        env["omni.sync"].search([("mode", "=", "incremental")]).action_cancel()
+
+    run(odoo_database, cancel)
 
     def wait_is_over(env):
         past = SQL("(now() AT TIME ZONE 'UTC') - interval '1 second'")

@@ -178,28 +178,8 @@ class OmniCallback(models.Model):
             for subject in subjects
             if (state := adapter.subject_state(subject))
         }
-        pages, failures = {subject: [] for subject in states}, {}
         with channel._client(parallel) as client:
-            while states:
-                requests = [adapter.request(state) for state in states.values()]
-                outcomes = client.call_many(requests)
-                following = {}
-                for (subject, state), (answer, failure) in zip(
-                    states.items(), outcomes, strict=True
-                ):
-                    page = None
-                    if not failure:
-                        page, failure = read_page(adapter, state, answer, {})
-                    elif failure.kind == PARK:
-                        page = adapter.skip(state, failure)
-                    if not page or failure and not page.wholes:
-                        failures[subject] = failure
-                        continue
-                    # not to be had, because it is over, is an answer too
-                    pages[subject].append(page)
-                    if page.state:
-                        following[subject] = page.state
-                states = following
+            pages, failures = self._fetch(client, adapter, states)
         done = 0
         for subject, callback_ids in subjects.items():
             failure = failures.get(subject)
@@ -209,6 +189,36 @@ class OmniCallback(models.Model):
                 )
         self._meet(channel, client, list(failures.values()))
         return done
+
+    @api.model
+    def _fetch(self, client, adapter, states):
+        """Fetch the objects, several at once, to the last page of each.
+
+        :param dict states: subject → state of its first request
+        :return: ``({subject: [Page, …]}, {subject: Failure})``
+        """
+        pages, failures = {subject: [] for subject in states}, {}
+        while states:
+            requests = [adapter.request(state) for state in states.values()]
+            outcomes = client.call_many(requests)
+            following = {}
+            for (subject, state), (answer, failure) in zip(
+                states.items(), outcomes, strict=True
+            ):
+                page = None
+                if not failure:
+                    page, failure = read_page(adapter, state, answer, {})
+                elif failure.kind == PARK:
+                    page = adapter.skip(state, failure)
+                if not page or (failure and not page.wholes):
+                    failures[subject] = failure
+                    continue
+                # not to be had, because it is over, is an answer too
+                pages[subject].append(page)
+                if page.state:
+                    following[subject] = page.state
+            states = following
+        return pages, failures
 
     @api.model
     def _gather(self, channel):

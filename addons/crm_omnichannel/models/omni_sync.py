@@ -191,6 +191,10 @@ class OmniSync(models.Model):
         """
         channel = self.channel_id
         adapter = channel._adapter()
+        _parallel, wait_until = self.env["omni.token"]._pace(channel)
+        if wait_until:
+            self._wait(wait_until)
+            return
         position = self._read_position()
         failure = None
         with channel._client() as client:
@@ -279,18 +283,18 @@ class OmniSync(models.Model):
             if page:
                 return self._apply(position, page, (failure.code, failure.params))
         if failure.kind in PAUSING:
-            self._pause(failure)
+            self._wait(self.env["omni.token"]._wait_for(channel, failure))
         elif failure.kind == STOP:
             channel._stop(failure)
         else:
             self._fail(failure)
         return None
 
-    def _pause(self, failure):
-        until = self.env["omni.token"]._wait_for(self.channel_id, failure)
+    def _wait(self, until):
+        """Go on later, at the same place."""
         with self.pool.cursor() as cr:
             sync = self.with_env(self.env(cr=cr))
-            sync.write({"not_before": until})
+            sync.not_before = until
             sync._trigger(until)
 
     def _fail(self, failure):
