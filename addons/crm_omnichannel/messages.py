@@ -64,6 +64,43 @@ MESSAGES = {
     "protected_customer": _lt(
         "The customer has a user account: %(fields)s was not changed."
     ),
+    # a platform (tools/wecom.py, platform_client.py, models/omni_token.py)
+    "address_not_allowed": _lt(
+        "The platform does not accept calls from the address %(address)s: add it to the"
+        " trusted addresses of the app (%(number)s)."
+    ),
+    "bad_agent": _lt("The platform does not know the app (%(number)s)."),
+    "bad_answer": _lt("The platform's answer could not be read."),
+    "bad_app_id": _lt("The platform does not know the corp ID (%(number)s)."),
+    "bad_external_id": _lt(
+        "The platform does not know the customer's ID here (%(number)s)."
+    ),
+    "bad_secret": _lt(
+        "The secret is wrong (%(number)s). The channel stopped, because the platform"
+        " bans an address that goes on trying: enter the secret and connect again."
+    ),
+    "bad_status": _lt("The platform answered with the HTTP status %(status)s."),
+    "group_dismissed": _lt("The group no longer exists (%(number)s)."),
+    "no_permission": _lt("The app has no permission for this (%(number)s)."),
+    "no_relation": _lt(
+        "Nobody in the company has this customer any more (%(number)s)."
+    ),
+    "no_secret": _lt("Corp ID and secret are missing."),
+    "not_in_range": _lt("Outside of what the app may see (%(number)s)."),
+    "platform_busy": _lt("The platform was busy at four tries (%(number)s)."),
+    "platform_refused": _lt("The platform refused the call (%(number)s)."),
+    "rate_exceeded": _lt(
+        "Too many calls in the platform's time window (%(number)s); the channel waits."
+    ),
+    "secret_lost": _lt("The secret was sealed with another key: enter it again."),
+    "token_refused": _lt(
+        "The platform refused a token that it had just given (%(number)s)."
+    ),
+    "too_many_at_once": _lt(
+        "Too many calls at once for the platform (%(number)s); the channel waits."
+    ),
+    "unreachable": _lt("The platform could not be reached (%(reason)s)."),
+    "waiting": _lt("The platform asked to wait; the channel goes on by itself."),
 }
 
 

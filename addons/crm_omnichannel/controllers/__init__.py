@@ -1,1 +1,1 @@
-from . import records
+from . import callbacks, records

@@ -1,4 +1,5 @@
 from . import (
+    test_callback_http,
     test_consent,
     test_customer_360,
     test_customer_tier,
@@ -21,6 +22,9 @@ from . import (
     test_pure_survivorship,
     test_pure_tier,
     test_pure_timeline,
+    test_pure_platform_crypto,
+    test_pure_wecom,
+    test_platform_channel,
     test_processing,
     test_quality,
     test_rights,

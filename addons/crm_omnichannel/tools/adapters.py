@@ -25,6 +25,8 @@ class Adapter:
     takes_files = False
     #: it looks at objects that are in Odoo already
     observes = False
+    #: it is a platform that is asked, and that calls back (see ``platform.py``)
+    syncs = False
 
 
 @register
