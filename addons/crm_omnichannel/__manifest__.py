@@ -18,6 +18,7 @@
     "data": [
         "security/crm_omnichannel_groups.xml",
         "security/crm_omnichannel_security.xml",
+        "security/omni_merge_security.xml",
         "security/ir.model.access.csv",
         "data/ir_config_parameter_data.xml",
         "data/ir_cron_data.xml",
@@ -33,9 +34,13 @@
         "views/omni_job_views.xml",
         "views/omni_segment_views.xml",
         "views/omni_consent_views.xml",
+        "views/omni_merge_views.xml",
+        "wizards/omni_merge_undo_views.xml",
         "views/res_partner_views.xml",
+        "views/res_partner_merge_views.xml",
         "views/res_config_settings_views.xml",
         "views/crm_omnichannel_menus.xml",
+        "views/omni_merge_menus.xml",
     ],
     "demo": [
         "demo/res_users_demo.xml",

@@ -9,6 +9,7 @@ from . import (
     test_import,
     test_job,
     test_landing_model,
+    test_merge,
     test_pure_consent,
     test_pure_domains,
     test_pure_landing,
