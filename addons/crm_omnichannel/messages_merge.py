@@ -1,5 +1,6 @@
 """What the codes of merges say, in the reader's language."""
 
+from odoo.exceptions import UserError
 from odoo.tools import LazyTranslate
 
 from odoo.addons.crm_data_governance import messages as governance
@@ -17,6 +18,7 @@ MESSAGES = {
     "picture": _lt("The survivor has a picture of their own."),
     "constraint": _lt("A rule of the database does not let it move."),
     # why two customers are not merged
+    "refused_gone": _lt("One of the two customers is gone."),
     "refused_same": _lt("A customer cannot be merged with themselves: %(target)s."),
     "refused_merged": _lt("%(source)s was merged into another customer already."),
     "refused_target_archived": _lt(
@@ -55,3 +57,12 @@ MESSAGES = {
 def render(env, code, params=None):
     """Return the text of a code in the language of the environment."""
     return governance.render(env, MESSAGES, code, params)
+
+
+class MergeRefused(UserError):
+    """Two customers cannot be one, or cannot be two again; why, as code and params."""
+
+    def __init__(self, env, code, params):
+        super().__init__(render(env, code, params))
+        self.code = code
+        self.params = params

@@ -10,6 +10,8 @@ from . import (
     omni_consent,
     omni_consent_merge,
     omni_identity,
+    omni_identity_kind,
+    omni_identity_quarantine,
     omni_job,
     omni_landing,
     omni_mapping,

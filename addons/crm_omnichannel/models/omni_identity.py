@@ -173,7 +173,12 @@ class OmniIdentity(models.Model):
         if not value:
             return partners
         found = self.search(
-            [("kind", "=", kind), ("value", "=", value), ("scope", "in", scopes)]
+            [
+                ("kind", "=", kind),
+                ("value", "=", value),
+                ("scope", "in", scopes),
+                ("quarantined", "=", False),
+            ]
         ).partner_id
         return found if len(found) == 1 else partners
 

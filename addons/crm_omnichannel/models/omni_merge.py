@@ -1,16 +1,14 @@
 import logging
 
-from markupsafe import Markup
-
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
 from odoo.addons.crm_data_governance.db import collide
 
 from .. import journal, undoing
-from ..messages_merge import render
+from ..messages_merge import MergeRefused, render
 from ..moving import Mover
 from ..surviving import surviving_values
 
@@ -186,11 +184,11 @@ class OmniMerge(models.Model):
     def _check_mergeable(self, target, source, rule):
         """Refuse what cannot be one, in one sentence."""
         both = target | source
+        if len(both.exists()) < len(both):
+            self._refuse("refused_gone", {})
         names = {"target": target.display_name, "source": source.display_name}
         if target == source:
             self._refuse("refused_same", names)
-        if len(both.exists()) < 2:
-            raise UserError(self.env._("One of the two customers is gone."))
         if source.merged_into_id:
             self._refuse("refused_merged", names)
         if target.merged_into_id or not target.active:
@@ -209,7 +207,7 @@ class OmniMerge(models.Model):
 
     @api.model
     def _refuse(self, code, params):
-        raise UserError(render(self.env, code, params))
+        raise MergeRefused(self.env, code, params)
 
     @api.model
     def _belongs_to_system(self, partners):
