@@ -3,6 +3,7 @@ from . import (
     test_check_endpoint,
     test_event_store,
     test_features,
+    test_merge,
     test_orders,
     test_origins,
     test_prediction,

@@ -1,7 +1,7 @@
 import logging
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
@@ -116,6 +116,14 @@ class OmniMerge(models.Model):
     def _compute_summary_html(self):
         for merge in self:
             merge.summary_html = merge.line_ids._render()
+
+    def write(self, vals):
+        """A person decides about later changes; the journal itself is not written."""
+        if not self.env.su and set(vals) - {"conflict_ids"}:
+            raise AccessError(
+                self.env._("The journal of a merge is not changed by hand.")
+            )
+        return super().write(vals)
 
     # --- MERGE ---
 

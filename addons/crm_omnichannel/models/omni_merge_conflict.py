@@ -1,6 +1,7 @@
 import json
 
 from odoo import api, fields, models
+from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
 from ..columns import shown
@@ -36,6 +37,12 @@ class OmniMergeConflict(models.Model):
     field_name = fields.Char("Field", compute="_compute_shown")
     old_shown = fields.Char("Before the Merge", compute="_compute_shown")
     current_shown = fields.Char("Now", compute="_compute_shown")
+
+    def write(self, vals):
+        """A person writes the decision only: the rest says what is put back where."""
+        if not self.env.su and set(vals) - {"decision"}:
+            raise AccessError(self.env._("The journal of a merge is not changed by hand."))
+        return super().write(vals)
 
     @api.depends("res_model", "res_id", "column_name")
     @api.depends_context("lang", "uid")

@@ -456,7 +456,18 @@ class TestMerge(MergeCase):
             merge.with_user(salesperson).action_undo()
         with self.assertRaises(AccessError):
             merge.line_ids.with_user(manager).read(["cells"])
+        self.ada.function = "Later"
+        with self.assertRaises(AccessError):
+            merge.with_user(manager).rule = "match"
         merge.with_user(manager).action_undo()
+        self.assertEqual(merge.state, "partly")
+        conflict = merge.conflict_ids.with_user(manager)
+        with self.assertRaises(AccessError):
+            conflict.table_name = "res_users"
+        with self.assertRaises(AccessError):
+            conflict.with_user(salesperson).decision = "put_back"
+        conflict.decision = "keep"
+        merge.with_user(manager).action_apply_decisions()
         self.assertEqual((merge.state, merge.undone_by_id), ("undone", manager))
 
     def test_another_company_does_not_see_it(self):
@@ -486,6 +497,53 @@ class TestMerge(MergeCase):
         self.assertEqual(
             self.eda.customer_360(["timeline"], limit=500)["timeline"], timeline
         )
+
+    def test_the_tier_is_that_of_both(self):
+        self.company.write(
+            {
+                "customer_tier_silver": 50,
+                "customer_tier_gold": 150,
+                "customer_tier_vip": 10000,
+            }
+        )
+        today = fields.Date.to_string(fields.Date.today())
+        journal = self.env["account.journal"].create(
+            {
+                "name": "Sealed",
+                "code": "SEAL",
+                "type": "sale",
+                "company_id": self.company.id,
+                "restrict_mode_hash_table": True,
+                "default_account_id": self.company_data["default_account_revenue"].id,
+            }
+        )
+        for partner in (self.ada, self.eda):
+            self.init_invoice(
+                "out_invoice", partner, today, amounts=[100], journal=journal, post=True
+            )
+        people = (self.ada | self.eda).with_company(self.company)
+        people._refresh_customer_tier()
+        self.assertEqual(people.mapped("customer_tier"), ["silver", "silver"])
+        before = self.dump()
+        merge = self.merge()
+        # one of the invoices is sealed and stayed with the other
+        self.assertEqual(people[0].customer_tier, "gold")
+        merge.action_undo()
+        self.assertSame(before, self.dump())
+
+    def test_the_journal_is_counted(self):
+        self.merge()
+        families = {
+            family.name: family for family in self.env["governance.metrics"].sudo()._metric_families()
+        }
+        samples = {
+            tuple(sample.labels.values()): sample.value
+            for sample in families["crm_omnichannel_merges"].samples
+        }
+        count = self.merges.search_count(
+            [("rule", "=", "manual"), ("state", "=", "done")]
+        )
+        self.assertEqual(samples["manual", "done"], count)
 
     def test_an_erasure_reaches_the_other_and_the_journal(self):
         self.eda.comment = "<p>secret tea</p>"
