@@ -78,7 +78,8 @@ def create_view(cr):
     Who an event belongs to: the identity that it was stamped with when it landed; if
     there was none, or it is gone, whoever its own identifier names today, by the rule
     of ``omni.identity._resolve_many``: in its source, else in its company, else in
-    all.  Each join is on the unique key of the identities.
+    all; a quarantined one names nobody.  Each join is on the unique key of the
+    identities.
     """
     cr.execute(
         SQL(
@@ -96,15 +97,19 @@ def create_view(cr):
                 FROM behavior_event_store
             ) AS event
             LEFT JOIN omni_identity AS stamped ON stamped.id = event.identity_id
+             AND stamped.quarantined IS NOT TRUE
             LEFT JOIN omni_identity AS in_source
               ON in_source.value = event.visitor AND in_source.kind = event.kind
              AND in_source.scope = 'source:' || event.source_id
+             AND in_source.quarantined IS NOT TRUE
             LEFT JOIN omni_identity AS in_company
               ON in_company.value = event.visitor AND in_company.kind = event.kind
              AND in_company.scope = 'company:' || event.company_id
+             AND in_company.quarantined IS NOT TRUE
             LEFT JOIN omni_identity AS in_all
               ON in_all.value = event.visitor AND in_all.kind = event.kind
              AND in_all.scope = 'company:0'
+             AND in_all.quarantined IS NOT TRUE
             """,
             visitor=VISITOR,
             kind=KIND,

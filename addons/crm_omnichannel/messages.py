@@ -6,6 +6,8 @@ from odoo.tools import LazyTranslate
 
 from odoo.addons.crm_data_governance import messages as governance
 
+from .messages_merge import MESSAGES as MERGE_MESSAGES
+
 _lt = LazyTranslate(__name__)
 
 MESSAGES = {
@@ -122,4 +124,4 @@ def render(env, code, params=None):
             env["omni.mapping.line"]._fields["target"]._description_selection(env)
         )
         params["target"] = labels.get(params["target"], params["target"])
-    return governance.render(env, MESSAGES, code, params)
+    return governance.render(env, MESSAGES | MERGE_MESSAGES, code, params)

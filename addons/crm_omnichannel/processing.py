@@ -20,9 +20,10 @@ from odoo.tools import SQL
 
 from odoo.addons.crm_data_governance.db import CONCURRENCY_ERRORS, read_committed
 
+from .linking import Linking
 from .tools.blocked import fold
 from .tools.landing import scalar_key, unpack
-from .tools.linking import Claim, IdentityClaim, New, link
+from .tools.linking import Claim, IdentityClaim, New
 from .tools.mapping import MappedRecord, apply_mapping, compile_path
 from .tools.normalisers import BadValue
 from .tools.survivorship import TYPED, settle
@@ -262,32 +263,41 @@ class _Saving:
 
     def _link(self):
         keys = sorted({key for item in self.items for key in item.keys})
-        known = self._known_identities(keys)
+        known, quarantined = self._known_identities(keys)
         self._add_known_partners(keys, known)
-        people = self.partners.browse(set(known.values()))
-        names = {partner.id: fold(partner.name or "") for partner in people}
         claims = [
             Claim(
                 item.keys, fold(item.mapped.values.get("name") or ""), item.channel_id
             )
             for item in self.items
         ]
-        links = link(claims, known, names, self._taken(people.ids))
+        self._known_keys = known
+        linking = Linking(self.env, claims, known, quarantined)
+        self._known_keys = known = linking.merge(self)
+        people = self.partners.browse(set(known.values()))
+        names = {partner.id: fold(partner.name or "") for partner in people}
+        links = linking.link(names, self._taken(people.ids))
         for item, found in zip(self.items, links, strict=True):
             item.person = found.person
             item.keys = found.keys
             item.conflicts = found.conflicts
-        self._known_keys = known
+
+    def note(self, partner_id, code, params):
+        """Add a note to the records that named a customer."""
+        for item in self.items:
+            if partner_id in map(self._known_keys.get, item.keys):
+                item.notes.append((code, params))
 
     def _known_identities(self, keys):
+        """Return ``{key: customer id}`` and the set of those that name nobody."""
         if not keys:
-            return {}
+            return {}, set()
         self.env["omni.identity"].flush_model()
         self.cr.execute(
             SQL(
                 """
                 SELECT identity.kind, identity.value, identity.scope,
-                       identity.partner_id
+                       identity.partner_id, identity.quarantined
                 FROM omni_identity AS identity
                 JOIN unnest(%s::text[], %s::text[], %s::text[])
                      AS wanted (kind, value, scope) USING (kind, value, scope)
@@ -295,10 +305,12 @@ class _Saving:
                 *(list(column) for column in zip(*keys, strict=True)),
             )
         )
-        return {
-            (kind, value, scope): owner
-            for kind, value, scope, owner in self.cr.fetchall()
-        }
+        known, quarantined = {}, set()
+        for *key, owner, is_quarantined in self.cr.fetchall():
+            known[tuple(key)] = owner
+            if is_quarantined:
+                quarantined.add(tuple(key))
+        return known, quarantined
 
     def _add_known_partners(self, keys, known):
         """Customers typed in Odoo are known by their e-mail and telephone."""
@@ -652,6 +664,9 @@ class _Saving:
                         {"kind": kind, "value": value, "partner": f"#{owner or '?'}"},
                     )
                 )
+        self.env["omni.identity"]._note_others(
+            (*key, item.person) for item in items for key in item.conflicts
+        )
         self.cr.execute_values(
             """
             UPDATE omni_record AS record

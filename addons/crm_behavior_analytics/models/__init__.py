@@ -1,4 +1,5 @@
 from . import (
+    base_partner_merge,
     behavior_event,
     behavior_feature,
     behavior_feature_provider,

@@ -6,6 +6,7 @@ from . import (
     test_features,
     test_lake,
     test_live,
+    test_merge,
     test_orders,
     test_prediction,
     test_tracking,

@@ -239,6 +239,8 @@ class OmniIdentity(models.Model):
             Domain("kind", "in", {kind for kind, _value in keys})
             & Domain("value", "in", {value for _kind, value in keys})
             & Domain("scope", "in", list(scopes))
+            # whose a shared device is nobody can tell
+            & Domain("quarantined", "=", False)
         )
         rows = self.env.execute_query(
             query.select(

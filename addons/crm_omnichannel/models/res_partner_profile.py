@@ -57,6 +57,9 @@ class ResPartner(models.Model):
                 self.env._("Only employees see the profile of a customer.")
             )
         self.check_access("read")
+        if self.merged_into_id:
+            # an old id, in a link or another system
+            return self._survivor().customer_360(sections, limit, before, kinds)
         unknown = set(sections or ()) - set(SECTIONS)
         if unknown:
             raise UserError(
@@ -94,7 +97,7 @@ class ResPartner(models.Model):
         return result
 
     def _get_family(self):
-        """Return the customer and all below, as Odoo's own buttons count.
+        """Return the customer and all below and merged into them.
 
         One query however deep the tree is, where ``child_of`` takes one a level.
         """
@@ -107,8 +110,11 @@ class ResPartner(models.Model):
                     WITH RECURSIVE family (id) AS (
                         SELECT %s
                         UNION
-                        SELECT child.id FROM res_partner AS child
-                        JOIN family ON child.parent_id = family.id
+                        SELECT below.id FROM family, LATERAL (
+                            SELECT id FROM res_partner WHERE parent_id = family.id
+                            UNION ALL
+                            SELECT id FROM res_partner WHERE merged_into_id = family.id
+                        ) AS below
                     )
                     SELECT id FROM family
                 )
@@ -116,7 +122,7 @@ class ResPartner(models.Model):
                 self.id,
             )
         )
-        self.flush_model(["parent_id"])
+        self.flush_model(["merged_into_id", "parent_id"])
         return partners.browse(query).with_env(self.env)
 
     def _profile_identities(self, family):

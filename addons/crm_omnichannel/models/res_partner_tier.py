@@ -199,6 +199,7 @@ class ResPartner(models.Model):
                 "customer_tier",
                 "customer_tier_reason",
                 "customer_tier_manual",
+                "merged_into_id",
             ]
         )
         only = SQL("TRUE")
@@ -207,6 +208,22 @@ class ResPartner(models.Model):
         return self.env.execute_query(
             SQL(
                 """
+                -- invoices that stayed with somebody who was merged
+                WITH RECURSIVE chain (id, survivor_id) AS (
+                    SELECT id, merged_into_id FROM res_partner
+                    WHERE merged_into_id IS NOT NULL
+                    UNION
+                    SELECT chain.id, partner.merged_into_id
+                    FROM chain JOIN res_partner AS partner
+                      ON partner.id = chain.survivor_id
+                     AND partner.merged_into_id IS NOT NULL
+                ),
+                merged AS (
+                    SELECT chain.id, partner.commercial_partner_id AS survivor_id
+                    FROM chain JOIN res_partner AS partner
+                      ON partner.id = chain.survivor_id
+                     AND partner.merged_into_id IS NULL
+                )
                 SELECT partner.id,
                        partner.customer_tier->>%(company)s,
                        partner.customer_tier_reason->>%(company)s,
@@ -214,12 +231,15 @@ class ResPartner(models.Model):
                        coalesce(sales.turnover, 0)
                 FROM res_partner AS partner
                 LEFT JOIN (
-                    SELECT commercial_partner_id, sum(amount_untaxed_signed) AS turnover
+                    SELECT coalesce(merged.survivor_id, commercial_partner_id)
+                               AS commercial_partner_id,
+                           sum(amount_untaxed_signed) AS turnover
                     FROM account_move
+                    LEFT JOIN merged ON merged.id = commercial_partner_id
                     WHERE state = 'posted' AND invoice_date > %(since)s
                       AND move_type IN ('out_invoice', 'out_refund')
                       AND company_id = ANY(%(companies)s)
-                    GROUP BY commercial_partner_id
+                    GROUP BY 1
                 ) AS sales ON sales.commercial_partner_id = partner.id
                 WHERE partner.commercial_partner_id = partner.id AND %(only)s
                   AND (sales.turnover IS NOT NULL

@@ -71,3 +71,21 @@ def _add(entries, candidate):
                 entry.update(candidate)
             return
     entries.append(candidate)
+
+
+def unite(target, source, priorities):
+    """Return ``(value, history)`` of a field when two customers become one.
+
+    :param target: ``(history, current, current_at)`` of the survivor, as for
+        :func:`settle`
+    :param source: the same of the other
+    :param dict priorities: channel id -> sequence
+    """
+    history, current, current_at = source
+    entries = [dict(entry) for entry in reversed(history)]
+    standing = winner(entries, priorities)
+    if current and (standing is None or standing["value"] != current):
+        entries.append(
+            {"value": current, "channel_id": TYPED, "record_id": 0, "at": current_at}
+        )
+    return settle(*target, entries, priorities)

@@ -1,1 +1,1 @@
-from . import omni_import
+from . import omni_import, omni_merge_undo
