@@ -14,7 +14,19 @@
         "account",
         "phone_validation",
     ],
-    "external_dependencies": {"python": ["jmespath", "openpyxl", "phonenumbers"]},
+    "external_dependencies": {
+        "python": [
+            "duckdb",
+            "jmespath",
+            "opencc",
+            "openpyxl",
+            "pandas",
+            "phonenumbers",
+            "pypinyin",
+            "rapidfuzz",
+            "splink",
+        ],
+    },
     "data": [
         "security/crm_omnichannel_groups.xml",
         "security/crm_omnichannel_security.xml",
@@ -24,6 +36,7 @@
         "data/ir_default_data.xml",
         "data/omni_job_data.xml",
         "data/omni_mapping_data.xml",
+        "data/omni_match_data.xml",
         "wizards/omni_import_views.xml",
         "views/omni_record_views.xml",
         "views/omni_mapping_views.xml",
@@ -35,6 +48,7 @@
         "views/omni_consent_views.xml",
         "views/res_partner_views.xml",
         "views/res_config_settings_views.xml",
+        "views/omni_match_views.xml",
         "views/crm_omnichannel_menus.xml",
     ],
     "demo": [
