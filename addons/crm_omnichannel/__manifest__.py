@@ -61,6 +61,7 @@
         "demo/omni_channel_demo.xml",
         "demo/omni_record_demo.xml",
         "demo/omni_segment_demo.xml",
+        "demo/omni_match_demo.xml",
     ],
     "assets": {
         "web.assets_backend": ["crm_omnichannel/static/src/**/*"],

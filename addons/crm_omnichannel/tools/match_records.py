@@ -207,6 +207,8 @@ def _company_name(row):
     if not row.get("name"):
         return None, None, None, None
     bare = stem(row["name"])
+    if not bare:
+        return None, None, None, None
     letters = pinyin(bare)
     return bare, " ".join(sorted(letters.split())), letters, None
 

@@ -87,7 +87,7 @@ def prepared(records):
     """Return the prepared records of a data frame, by kind.
 
     :param records: columns of ``match_records.COLUMNS`` (absent ones are empty),
-        ``unique_id`` (whole numbers) and, if there, ``company_id`` (0: of all),
+        ``unique_id`` (whole numbers above 0) and, if there, ``company_id`` (0: of all),
         ``parent_id`` (0: none), ``fresh`` (default: all), ``is_company``
         (default: by the legal form of the name)
     :return: ``{kind: data frame}``
@@ -309,11 +309,16 @@ def _learn_matches(frame, model, linker, matches):
         pairs = (sizes * (sizes - 1) // 2).sum()
         if pairs < FEWEST:
             continue
-        session = linker.training.estimate_parameters_using_expectation_maximisation(
-            block_on(column),
-            estimate_without_term_frequencies=True,
-            max_pairs=LEARN_PAIRS if pairs > LEARN_PAIRS else None,
-        )
+        try:
+            train = linker.training.estimate_parameters_using_expectation_maximisation
+            session = train(
+                block_on(column),
+                estimate_without_term_frequencies=True,
+                max_pairs=LEARN_PAIRS if pairs > LEARN_PAIRS else None,
+            )
+        except ValueError:
+            # a block without matches: their shares shrink to nothing
+            continue
         core = session.core_model_settings
         found = core.probability_two_random_records_match * pairs
         if found > 3 * matches:
