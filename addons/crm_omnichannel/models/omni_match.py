@@ -110,7 +110,7 @@ class OmniMatch(models.Model):
                 (match.explanation or {}).get("answers", ()),
                 key=lambda answer: -abs(answer["weight"]),
             )
-            match.explanation_text = self.env._(" · ").join(
+            match.explanation_text = " · ".join(
                 render(self.env, answer["code"])
                 for answer in answers[:3]
                 if abs(answer["weight"]) >= 1.5

@@ -211,7 +211,7 @@ class ResPartner(models.Model):
             if value:
                 query = asked(self, scope & Domain(field, "=", value))
                 query.limit = CANDIDATES
-                found |= self.browse(query)
+                found |= self.browse(query.get_result_ids())
         return found
 
     def _match_rejected(self):

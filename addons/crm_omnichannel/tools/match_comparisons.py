@@ -111,9 +111,10 @@ BIRTHDATE = Comparison(
         Level("same", Same("birthdate"), 0.88, 5e-5, 0.02, rare="birthdate"),
         Level("swapped", Crossed("birthdate", "birth_swapped"), 0.02, 2e-5, 1e-4),
         Level("near", Edits("birthdate", 1), 0.06, 1e-3, 2e-3),
-        Level("same_day", Same("birth_day"), 0.02, 3e-3, 3e-3),
+        Level("same_day", Same("birth_day"), 0.01, 3e-3, 3e-3),
+        Level("same_year", Same("year"), 0.01, 0.015, 0.015, against=True),
         Level("generation", Apart("year", 13), 3e-3, 0.6, 0.6, against=True),
-        Level("other", None, 0.017, 0.396, 0.375, against=True),
+        Level("other", None, 0.017, 0.381, 0.36, against=True),
     ),
 )
 EMAIL = Comparison(
@@ -130,7 +131,10 @@ EMAIL = Comparison(
             1e-4,
             5e-3,
         ),
-        Level("other", None, 0.28, 0.9998, 0.9),
+        Level(
+            "like", Near("email", 0.88) & Same("email_digits"), 0.04, 5e-4, 5e-3
+        ),
+        Level("other", None, 0.24, 0.9993, 0.89),
     ),
 )
 PHONE = Comparison(
@@ -171,8 +175,9 @@ PLACE = Comparison(
         Level("near_zip", Edits("zip", 1, 3) & Near("city", 0.85), 0.06, 1e-4),
         Level("zip", Same("zip"), 0.06, 2e-3, rare="zip"),
         Level("city", Same("city"), 0.08, 0.02, rare="city"),
+        Level("like_city", Near("city", 0.85), 0.03, 0.01),
         Level("state", Same("state"), 0.04, 0.2),
-        Level("other", None, 0.08, 0.7764),
+        Level("other", None, 0.05, 0.7664),
     ),
 )
 BUILDING = Comparison(

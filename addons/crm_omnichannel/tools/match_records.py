@@ -15,6 +15,7 @@ from functools import lru_cache
 from opencc import OpenCC
 from pypinyin import Style, lazy_pinyin
 
+from .blocked import is_blocked
 from .normalisers import BadValue, day, is_han, join_name, split_name
 from .normalisers import email as clean_email
 from .normalisers import phone as clean_phone
@@ -266,6 +267,16 @@ def _address(row):
     }
 
 
+def _email(value):
+    """An address, with its typing errors if it is none."""
+    if not value or is_blocked(value, "email"):
+        return None
+    try:
+        return clean_email(value)
+    except BadValue:
+        return _or_none(fold(value).replace(" ", ""))
+
+
 def _birth(row):
     value = _clean(day, row.get("birthdate"), "dmy")
     if value is None or value in NO_DATES:
@@ -287,7 +298,7 @@ def prepare(row, company=False):
     """
     row = {key: value.strip() if value else None for key, value in row.items()}
     name, words, given, family = (_company_name if company else _person_name)(row)
-    mail = _clean(clean_email, row.get("email"))
+    mail = _email(row.get("email"))
     user, _at, host = (mail or "").partition("@")
     site = _SITE.sub("", fold(row.get("website") or ""))
     number = _clean(clean_phone, row.get("phone"), row.get("country"))
@@ -304,7 +315,7 @@ def prepare(row, company=False):
         # a name before the @, not one of the offices of a company
         "email_user": user if len(user) >= 5 else None,
         # people of a series (shop01@, shop02@) are several
-        "email_digits": mail and _NOT_DIGIT.sub("", mail),
+        "email_digits": mail and (_NOT_DIGIT.sub("", mail) or "-"),
         "domain": _or_none(site or (host if host not in FREE_HOSTS else "")),
         "phone": _or_none(digits),
         "phone_tail": digits[-8:] if len(digits) >= 8 else None,
