@@ -1,10 +1,10 @@
 """Identity on FEBRL 4 without the social-security number, beside plain Splink.
 
 The product's own way: two channels land the two files over HTTP, the records are
-processed, a matching run over all is gathered, carried out by the runner in a process of
-its own and collected; the pairs are what then stands in ``omni.match``. Plain Splink gets
-the two files with their columns as they are, links the one to the other and takes its
-pairs from a probability of .95 on.
+processed, a matching run over all is gathered, carried out by the runner in a process
+of its own and collected; the pairs are what then stands in ``omni.match``. Plain Splink
+gets the two files with their columns as they are, links the one to the other and takes
+its pairs from a probability of .95 on.
 """
 
 import json

@@ -126,9 +126,7 @@ class OmniMatch(models.Model):
             place = explanation.get("place", 0)
             if place >= PLACE_BITS:
                 rows.append(
-                    Markup(
-                        "<tr><td colspan='4'>%s</td><td>%s</td></tr>"
-                    )
+                    Markup("<tr><td colspan='4'>%s</td><td>%s</td></tr>")
                     % (render(self.env, "one_place"), match._render_weight(-place))
                 )
             match.comparison_html = Markup(
@@ -225,7 +223,6 @@ class OmniMatch(models.Model):
                 [], ["left_id", "right_id", "state", "fingerprint"]
             )
         }
-        now = fields.Datetime.now()
         new, kept, counts = [], set(), {"proposed": 0, "sure": 0}
         for left, right, probability, answers, place, sure, fingerprint in found:
             if probability < lower or not {left, right} <= alive.keys():
@@ -260,7 +257,9 @@ class OmniMatch(models.Model):
                 new.append({"left_id": left, "right_id": right, **vals})
         self._take_back(run, kept)
         self.create(new)
-        _logger.info("matching: %s pairs in %s", len(found), fields.Datetime.now() - now)
+        _logger.info(
+            "matching: %s pairs in %s", len(found), fields.Datetime.now() - now
+        )
         if counts["sure"]:
             self.env.ref("crm_omnichannel.ir_cron_merge_matches")._trigger()
         return len(found), counts

@@ -63,7 +63,9 @@ class OmniMatchRun(models.Model):
     def _start_by_hand(self, mode):
         if not self.env.user.has_group("crm_omnichannel.group_omnichannel_manager"):
             raise UserError(
-                self.env._("Only an Omnichannel administrator may start a matching run.")
+                self.env._(
+                    "Only an Omnichannel administrator may start a matching run."
+                )
             )
         # sudo: the run looks at the customers of all companies; each reader sees the
         # proposals of their own
@@ -192,7 +194,7 @@ class OmniMatchRun(models.Model):
 
     @api.model
     def _model(self, kind):
-        """Return the :class:`Model` of the last run over all, for one pair in process."""
+        """Return the :class:`Model` of the last run over all, to use in process."""
         # sudo: figures only, no values of people
         run = self.sudo()._last("full")
         return self._cached_model(run.id, kind)

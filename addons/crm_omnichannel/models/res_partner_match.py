@@ -220,13 +220,17 @@ class ResPartner(models.Model):
         if not origin:
             return set()
         # sudo: only that the two were told apart, by whomever
-        matches = self.env["omni.match"].sudo().search(
-            [
-                ("state", "=", "rejected"),
-                "|",
-                ("left_id", "=", origin),
-                ("right_id", "=", origin),
-            ]
+        matches = (
+            self.env["omni.match"]
+            .sudo()
+            .search(
+                [
+                    ("state", "=", "rejected"),
+                    "|",
+                    ("left_id", "=", origin),
+                    ("right_id", "=", origin),
+                ]
+            )
         )
         return {*matches.left_id.ids, *matches.right_id.ids} - {origin}
 

@@ -25,7 +25,9 @@ class TestMatch(TransactionCase):
             [
                 {"name": f"{family}{given}", "phone": f"+86 138{number:04}55{place:02}"}
                 for place, family in enumerate("赵钱孙李周吴郑冯陈褚")
-                for number, given in enumerate(("子涵", "雨桐", "志强", "国庆", "晓燕"), 1)
+                for number, given in enumerate(
+                    ("子涵", "雨桐", "志强", "国庆", "晓燕"), 1
+                )
             ]
         )
         cls.one, cls.two = cls.make(
@@ -126,7 +128,10 @@ class TestMatch(TransactionCase):
     def test_others_are_left_alone(self):
         """One office, one family, one kind of firm, a firm and its people: no pairs."""
         office = self.make(
-            [{"name": name, "phone": "+86 21 6288 1180"} for name in ("张三丰", "李四光")]
+            [
+                {"name": name, "phone": "+86 21 6288 1180"}
+                for name in ("张三丰", "李四光")
+            ]
         )
         family = self.make(
             [
@@ -138,7 +143,10 @@ class TestMatch(TransactionCase):
                     "zip": "200040",
                     "phone": "+86 13816120001",
                 }
-                for name, birthdate in (("谭建国", "1961-02-03"), ("谭美丽", "1988-09-01"))
+                for name, birthdate in (
+                    ("谭建国", "1961-02-03"),
+                    ("谭美丽", "1988-09-01"),
+                )
             ]
         )
         firms = self.make(
@@ -148,7 +156,13 @@ class TestMatch(TransactionCase):
             ]
         )
         boss = self.make(
-            [{"name": "Ida Kowalczyk", "email": "ida@ik.example", "phone": "+4940555014"}]
+            [
+                {
+                    "name": "Ida Kowalczyk",
+                    "email": "ida@ik.example",
+                    "phone": "+4940555014",
+                }
+            ]
         )
         child = self.make(
             [

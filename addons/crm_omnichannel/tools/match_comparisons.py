@@ -97,7 +97,9 @@ NAME = Comparison(
             0.01,
             rare="given",
         ),
-        Level("only_family", Crossed("given", "family"), 0.02, 2e-3, 0.03, against=True),
+        Level(
+            "only_family", Crossed("given", "family"), 0.02, 2e-3, 0.03, against=True
+        ),
         Level("given", Same("given"), 0.02, 3e-3, 0.03, rare="given", against=True),
         Level("family", Same("family"), 0.02, 3e-3, 0.5, rare="family", against=True),
         Level("other", None, 0.02, 0.99, 0.374, against=True),
@@ -131,9 +133,7 @@ EMAIL = Comparison(
             1e-4,
             5e-3,
         ),
-        Level(
-            "like", Near("email", 0.88) & Same("email_digits"), 0.04, 5e-4, 5e-3
-        ),
+        Level("like", Near("email", 0.88) & Same("email_digits"), 0.04, 5e-4, 5e-3),
         Level("other", None, 0.24, 0.9993, 0.89),
     ),
 )
@@ -144,9 +144,7 @@ PHONE = Comparison(
     (
         Level("same", Same("phone"), 0.6, 2e-5, rare="phone"),
         Level("same_tail", Same("phone_tail"), 0.03, 1e-5),
-        Level(
-            "near", Edits("phone", 1, 8) & Same("phone_end"), 0.05, 1e-5, 5e-3
-        ),
+        Level("near", Edits("phone", 1, 8) & Same("phone_end"), 0.05, 1e-5, 5e-3),
         Level("other", None, 0.32, 0.9998, 0.5),
     ),
 )
@@ -244,7 +242,17 @@ VAT = Comparison(
 )
 #: the comparisons of each kind of record
 KINDS = {
-    "person": (NAME, BIRTHDATE, EMAIL, PHONE, STREET, BUILDING, PLACE, GENDER, EMPLOYER),
+    "person": (
+        NAME,
+        BIRTHDATE,
+        EMAIL,
+        PHONE,
+        STREET,
+        BUILDING,
+        PLACE,
+        GENDER,
+        EMPLOYER,
+    ),
     "company": (FIRM_NAME, VAT, DOMAIN, PHONE, STREET, BUILDING, PLACE),
 }
 #: keys under which records meet: columns that are equal on both sides

@@ -71,15 +71,14 @@ PREPARED = (
     "employer",
     "vat",
 )
-#: e-mail hosts of private people: a common domain says nothing
-FREE_HOSTS = frozenset(
-    """
+_FREE_HOSTS = """
     126.com 139.com 163.com 189.cn aliyun.com aol.com foxmail.com gmail.com gmx.de
     gmx.net googlemail.com hotmail.com icloud.com live.com mail.com mail.ru me.com
     msn.com outlook.com proton.me protonmail.com qq.com sina.cn sina.com sohu.com
     tom.com vip.163.com vip.qq.com web.de yahoo.com yahoo.com.cn yandex.ru yeah.net
-    """.split()
-)
+"""
+#: e-mail hosts of private people: a common domain says nothing
+FREE_HOSTS = frozenset(_FREE_HOSTS.split())
 #: dates that forms put in for "unknown"
 NO_DATES = frozenset({"1900-01-01", "1970-01-01", "1899-12-30", "1800-01-01"})
 
@@ -99,13 +98,12 @@ _TOWN = re.compile(
     r"|西藏|香港|澳门|台湾|广州|深圳|杭州|南京|苏州|成都|武汉|西安|青岛|宁波|厦门|无锡"
     r"|佛山|东莞|长沙|郑州|大连|合肥|济南|福州|昆明|乌鲁木齐)[省市]?"
 )
-_LEGAL = frozenset(
-    """
+_LEGAL_FORMS = """
     ab ag as bhd bv co company corp corporation gmbh group holding holdings inc
     incorporated kg kgaa kk limited llc llp ltd mbh nv oy plc pte pty sa sarl sas sdn
     se spa srl the
-    """.split()
-)
+"""
+_LEGAL = frozenset(_LEGAL_FORMS.split())
 _STREET = {
     "apartment": "apt",
     "avenue": "ave",

@@ -1,4 +1,4 @@
-"""Which records are one customer: Splink's Fellegi-Sunter model, trained without labels.
+"""Which records are one customer: Splink's Fellegi-Sunter model, without labels.
 
 :func:`match` takes a data frame of records and returns pairs with probability and the
 weight of each comparison. It learns ``u`` from random pairs and ``m`` by expectation
@@ -213,7 +213,9 @@ def _linker(frame, model, used, keys=()):
         validate_settings=False,
     )
     for name, (_values, table) in _frequencies(frame, model, used).items():
-        linker.table_management.register_term_frequency_lookup(api.register(table), name)
+        linker.table_management.register_term_frequency_lookup(
+            api.register(table), name
+        )
     return linker
 
 
@@ -263,9 +265,7 @@ def _used(frame, kind):
 
 def _asked(comparison):
     return {
-        name
-        for name in PREPARED
-        if f"{name}_l" in comparison.unknown.sql("duckdb")
+        name for name in PREPARED if f"{name}_l" in comparison.unknown.sql("duckdb")
     }
 
 
@@ -351,7 +351,9 @@ def _count_sure(frame, kind):
         for rows in groups.values():
             if 2 <= len(rows) <= CROWD:
                 left, right = np.triu_indices(len(rows), 1)
-                found.update(zip(rows[left].tolist(), rows[right].tolist(), strict=True))
+                found.update(
+                    zip(rows[left].tolist(), rows[right].tolist(), strict=True)
+                )
     return len(found)
 
 
