@@ -15,7 +15,18 @@
         "phone_validation",
     ],
     "external_dependencies": {
-        "python": ["cryptography", "jmespath", "opencc-py", "openpyxl", "phonenumbers"]
+        "python": [
+            "cryptography",
+            "duckdb",
+            "jmespath",
+            "opencc-py",
+            "openpyxl",
+            "pandas",
+            "phonenumbers",
+            "pypinyin",
+            "rapidfuzz",
+            "splink",
+        ],
     },
     "data": [
         "security/crm_omnichannel_groups.xml",
@@ -31,6 +42,7 @@
         "data/omni_mapping_data.xml",
         "data/omni_mapping_wecom_data.xml",
         "data/ir_cron_platform_data.xml",
+        "data/omni_match_data.xml",
         "wizards/omni_import_views.xml",
         "views/omni_record_views.xml",
         "views/omni_mapping_views.xml",
@@ -50,6 +62,7 @@
         "views/res_partner_views.xml",
         "views/res_partner_merge_views.xml",
         "views/res_config_settings_views.xml",
+        "views/omni_match_views.xml",
         "views/crm_omnichannel_menus.xml",
         "views/omni_merge_menus.xml",
     ],
@@ -65,6 +78,7 @@
         "demo/omni_record_demo.xml",
         "demo/omni_segment_demo.xml",
         "demo/omni_merge_demo.xml",
+        "demo/omni_match_demo.xml",
     ],
     "assets": {
         "web.assets_backend": ["crm_omnichannel/static/src/**/*"],
