@@ -3,6 +3,7 @@ from odoo import api, models
 from odoo.addons.crm_data_governance.tools.lineage import Edge
 
 from ..processing import PARTNER_FIELDS, TAGS_FIELD
+from .res_partner_figures import MONEY, ORDERS
 
 
 class GovernanceLineage(models.AbstractModel):
@@ -16,6 +17,7 @@ class GovernanceLineage(models.AbstractModel):
         yield from self._omni_mapping_edges()
         yield from self._omni_segment_edges()
         yield from self._omni_tier_edges()
+        yield from self._omni_figure_edges()
 
     @api.model
     def _omni_mapping_edges(self):
@@ -50,6 +52,16 @@ class GovernanceLineage(models.AbstractModel):
             ("res.partner.customer_tier_manual", True),
         ):
             yield Edge(source, "res.partner.customer_tier", "tier", direct=direct)
+
+    @api.model
+    def _omni_figure_edges(self):
+        """Invoices and orders → the figures that segments ask for."""
+        for source, names in (
+            ("account.move.amount_untaxed_signed", MONEY),
+            ("sale.order.date_order", ORDERS),
+        ):
+            for name in names:
+                yield Edge(source, f"res.partner.{name}", "compute")
 
     @api.model
     def _lineage_target(self, target):

@@ -68,6 +68,8 @@ class OmniRecord(models.Model):
     _channel_state_idx = models.Index("(channel_id, state, id)")
     _channel_external_idx = models.Index("(channel_id, external_id)")
     _waiting_idx = models.Index("(id) WHERE state = 'received'")
+    # rows stand in the order of their arrival: a few bytes find those of a day
+    _received_at_idx = models.Index("USING brin (received_at)")
 
     @api.model
     def _selection_error_code(self):

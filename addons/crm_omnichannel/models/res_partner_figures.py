@@ -158,11 +158,12 @@ class ResPartner(models.Model):
         return [
             (
                 "commercial_partner_id",
-                "in",
+                # the rights to the figure, not to each document, were asked
+                "any!",
                 SQL(
-                    "(SELECT owner.id FROM res_partner AS owner"
+                    "SELECT owner.id FROM res_partner AS owner"
                     " LEFT JOIN (%s) AS found ON found.owner = owner.id"
-                    " WHERE owner.commercial_partner_id = owner.id AND %s)",
+                    " WHERE owner.commercial_partner_id = owner.id AND %s",
                     self._figures_sql({name: aggregate}),
                     condition,
                 ),

@@ -92,13 +92,19 @@ class TestCustomerTier(AccountTestInvoicingCommon):
         self.invoice(6000)
         self.invoice(1000, move_type="out_refund", partner=self.contact)
         self.invoice(300, fields.Date.subtract(fields.Date.today(), months=13))
-        order = self.env["sale.order"].create(
-            {
-                "partner_id": self.contact.id,
-                "order_line": [
-                    Command.create({"product_id": self.product_a.id, "tax_ids": False})
-                ],
-            }
+        order = (
+            self.env["sale.order"]
+            .sudo()
+            .create(
+                {
+                    "partner_id": self.contact.id,
+                    "order_line": [
+                        Command.create(
+                            {"product_id": self.product_a.id, "tax_ids": False}
+                        )
+                    ],
+                }
+            )
         )
         order.action_confirm()
         order.date_order = fields.Datetime.subtract(fields.Datetime.now(), days=40)
