@@ -62,7 +62,7 @@ export function watchForms(sdk) {
         "click",
         (event) => {
             const form = event.target.closest?.(SEND)?.closest("form");
-            if (form) {
+            if (form?.checkValidity()) {
                 onSend(form);
             }
         },

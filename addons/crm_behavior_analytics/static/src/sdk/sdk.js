@@ -26,8 +26,9 @@ const MAX_HELD = 200;
 const RATE = {burst: 100, a_second: 10};
 
 class Behavior {
-    constructor(script) {
+    constructor(script, early) {
         this.version = VERSION;
+        this.waiting = early;
         this.agreed = false;
         this.held = [];
         this.dropped = 0;
@@ -40,7 +41,6 @@ class Behavior {
         );
         this.pages = new Pages(this);
         if (script.dataset.auto !== "off") {
-            this.vitals = watchVitals();
             this.forms = watchForms(this);
             watchClicks(this);
             watchErrors(this);
@@ -79,7 +79,22 @@ class Behavior {
         return false;
     }
 
+    /** The first page view, and what the page has said before the script was there. */
+    begin() {
+        if (this.waiting) {
+            const calls = this.waiting;
+            this.waiting = null;
+            if (this.forms) {
+                // The browser has kept what it has measured until now.
+                this.vitals = watchVitals();
+            }
+            this.page();
+            calls.forEach((call) => this.push(call));
+        }
+    }
+
     send(type, values) {
+        this.begin();
         if (!this.isTooMuch()) {
             const message = this.message(type, values);
             if (type === "page") {
@@ -105,6 +120,7 @@ class Behavior {
     // -- for pages ----------------------------------------------------------------
 
     page(name, properties) {
+        this.begin();
         this.leave();
         this.arrival = this.pages.begin();
         const {path, url, search, title, referrer} = this.pages.describe();
@@ -135,6 +151,9 @@ class Behavior {
 
     /** The visitor's id, for what else serves the page; none before consent. */
     anonymousId() {
+        if (this.agreed && !readState().anonymousId) {
+            this.begin();
+        }
         return this.agreed ? readState().anonymousId : undefined;
     }
 
@@ -225,7 +244,7 @@ function cookieConsent() {
 function watchAddress(sdk) {
     const moved = () =>
         setTimeout(() => {
-            if (sdk.pages.view.address !== sdk.pages.address) {
+            if (sdk.pages.view && sdk.pages.view.address !== sdk.pages.address) {
                 sdk.page();
             }
         });
@@ -243,12 +262,16 @@ function watchAddress(sdk) {
 
 function start(script) {
     const early = Array.isArray(window.behavior) ? window.behavior : [];
-    const sdk = new Behavior(script);
+    const sdk = new Behavior(script, early);
     window.behavior = sdk;
-    sdk.page();
-    early.forEach((call) => sdk.push(call));
     if (cookieConsent()) {
         sdk.consent(true, "cookies_bar");
+    }
+    // The page comes first: asking for the time zone alone takes longer than the rest.
+    if (window.requestIdleCallback) {
+        requestIdleCallback(() => sdk.begin(), {timeout: 1000});
+    } else {
+        setTimeout(() => sdk.begin());
     }
     watchAddress(sdk);
     document.addEventListener("optionalCookiesAccepted", () => sdk.consent(true, "cookies_bar"));
@@ -262,6 +285,7 @@ function start(script) {
         }
     });
     addEventListener("pagehide", () => {
+        sdk.begin();
         sdk.leave();
         if (sdk.agreed) {
             sdk.queue.flushAtEnd();
