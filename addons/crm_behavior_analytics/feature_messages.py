@@ -123,9 +123,7 @@ MEASURES = {
         _lt("Whole days since the first %(one)s."),
         _lt("First %(one)s %(value)s days ago"),
     ),
-    "plain": FeatureText(
-        _lt("%(many)s"), _lt("%(one)s"), _lt("%(many)s: %(value)s")
-    ),
+    "plain": FeatureText(_lt("%(many)s"), _lt("%(one)s"), _lt("%(many)s: %(value)s")),
 }
 NOUNS = {
     # --- subjects ---

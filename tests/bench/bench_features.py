@@ -1,9 +1,9 @@
 """120 features of every customer: the definitions through Ibis, beside a Polars script
 written by hand that computes the same.
 
-``BENCH_EVENTS`` and ``BENCH_CUSTOMERS`` set the size. Each way runs in a process of its
-own, on the same Parquet files; wall time is from the files to the finished frame, memory
-the peak of the process.
+``BENCH_EVENTS`` and ``BENCH_CUSTOMERS`` set the size. Each way runs in a process of
+its own, on the same Parquet files; wall time is from the files to the finished frame,
+memory the peak of the process.
 """
 
 import importlib
@@ -482,7 +482,9 @@ def main():
         assert_equal(folder)
     size = f"120 features, {EVENTS} events, {CUSTOMERS} customers"
     figure(f"features: {size}", ours, "s", "Polars by hand", hand)
-    figure(f"features, peak memory: {size}", ours_peak, "MB", "Polars by hand", hand_peak)
+    figure(
+        f"features, peak memory: {size}", ours_peak, "MB", "Polars by hand", hand_peak
+    )
 
 
 if __name__ == "__main__":

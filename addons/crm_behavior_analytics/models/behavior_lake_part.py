@@ -42,8 +42,10 @@ class BehaviorLakePart(models.Model):
     @api.model
     def _lake_url(self):
         """Where the lake is: an address of fsspec, by default below the data folder."""
-        given = self.env["ir.config_parameter"].sudo().get_param(
-            "crm_behavior_analytics.lake_url"
+        given = (
+            self.env["ir.config_parameter"]
+            .sudo()
+            .get_param("crm_behavior_analytics.lake_url")
         )
         return given or str(self._default_root())
 
@@ -64,8 +66,10 @@ class BehaviorLakePart(models.Model):
     @api.model
     def _months_kept(self):
         """How many months stay in the store; 0: all."""
-        given = self.env["ir.config_parameter"].sudo().get_param(
-            "crm_behavior_analytics.store_months", ""
+        given = (
+            self.env["ir.config_parameter"]
+            .sudo()
+            .get_param("crm_behavior_analytics.store_months", "")
         )
         months = int(given) if given.isdigit() else DEFAULT_MONTHS
         return max(months, LEAST_MONTHS) if months else 0
@@ -107,8 +111,8 @@ class BehaviorLakePart(models.Model):
         One transaction: the month is locked against writers, its files are written and
         read again, and only when number and checksum are those of the table, it is
         dropped together with the note that its files count.  Whatever breaks before the
-        commit leaves the store as it was and files that do not count, which the next try
-        writes anew.
+        commit leaves the store as it was, and files that do not count: the next try
+        writes them anew.
 
         :param date month: first day
         :return: the part; empty when the month had no events
@@ -162,11 +166,13 @@ class BehaviorLakePart(models.Model):
             else SQL.identifier(name)
             for name in tool.STORED
         ]
-        texts = [SQL("coalesce(%s::text, %s)", value, tool.NO_VALUE) for value in values]
+        texts = [
+            SQL("coalesce(%s::text, %s)", value, tool.NO_VALUE) for value in values
+        ]
         ((rows, checksum),) = self.env.execute_query(
             SQL(
                 "SELECT count(*), coalesce(sum("
-                "('x' || lpad(left(md5(concat_ws('|', %s)), 8), 16, '0'))::bit(64)::bigint"
+                "('x00000000' || left(md5(concat_ws('|', %s)), 8))::bit(64)::bigint"
                 "), 0)::bigint FROM %s",
                 SQL(", ").join(texts),
                 table,

@@ -57,7 +57,11 @@ class TestLake(EventCase):
                     "anonymousId": visitor,
                     "receivedAt": (start + timedelta(days=number)).isoformat(),
                     "timestamp": (start + timedelta(days=number)).isoformat(),
-                    "properties": {"price": 12.5, "quantity": 2, "note": f"“{visitor}”|\\"},
+                    "properties": {
+                        "price": 12.5,
+                        "quantity": 2,
+                        "note": f"“{visitor}”|\\",
+                    },
                 }
                 for number in range(count)
             ],
@@ -88,8 +92,10 @@ class TestLake(EventCase):
                 else:
                     path.write_bytes(write)
             frames = prediction.read_tables(Path(folder), ["events"])
-        return frames["events"].filter(pl.col("known_at") < datetime(2022, 1, 1)).sort(
-            "unit_id", "known_at"
+        return (
+            frames["events"]
+            .filter(pl.col("known_at") < datetime(2022, 1, 1))
+            .sort("unit_id", "known_at")
         )
 
     def _bytes(self):
@@ -169,14 +175,18 @@ class TestLake(EventCase):
             "DELETE FROM behavior_event_store WHERE received_at < '2021-03-06'"
         )
         self.assertEqual(self.Part._move_month(MONTH).events, 9)
-        self.assertEqual(pl.read_parquet(f"{self.folder}/events/**/*.parquet").height, 9)
+        self.assertEqual(
+            pl.read_parquet(f"{self.folder}/events/**/*.parquet").height, 9
+        )
 
     def test_a_wrong_file_keeps_the_month(self):
         write = tool.Lake.replace
         for spoil in (
             lambda table: table.slice(1),
             lambda table: table.set_column(
-                4, "message_id", table["message_id"].combine_chunks().take([0] * len(table))
+                4,
+                "message_id",
+                table["message_id"].combine_chunks().take([0] * len(table)),
             )
             if len(table) > 1
             else table,
@@ -214,7 +224,7 @@ class TestLake(EventCase):
         self.assertEqual(mine["unit_id"].to_list(), [self.partner.id])
 
     def test_persons_touch_no_event(self):
-        """A visitor changes hands and comes back: neither rows nor files are written."""
+        """A visitor changes hands and comes back: no row and no file is written."""
         self._land("wang", 2, datetime(2021, 5, 2))
         self.Part._move_month(MONTH)
         files = self._bytes()
