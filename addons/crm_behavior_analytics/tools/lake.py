@@ -1,8 +1,8 @@
 """The lake: old events as Parquet files, a folder a day.
 
 ``<root>/events/day=2026-03-01/part-202603-1.parquet``, read as one table by anything
-that knows Hive's partitioning (Polars, DuckDB, Spark).  The root is an address of fsspec: a
-folder, or a bucket.  Events keep the anonymous ID and the identity by which they were
+that knows Hive's partitioning (Polars, DuckDB, Spark).  The root is an address of
+fsspec: a folder, or a bucket.  Events keep the anonymous ID and the identity by which they were
 stamped, never the person: ``<root>/identities.parquet`` says whose identities are whose
 today, so that a merge of customers and its undoing touch no file of events.
 
