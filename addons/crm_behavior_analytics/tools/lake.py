@@ -2,9 +2,9 @@
 
 ``<root>/events/day=2026-03-01/part-202603-1.parquet``, read as one table by anything
 that knows Hive's partitioning (Polars, DuckDB, Spark).  The root is an address of
-fsspec: a folder, or a bucket.  Events keep the anonymous ID and the identity by which they were
-stamped, never the person: ``<root>/identities.parquet`` says whose identities are whose
-today, so that a merge of customers and its undoing touch no file of events.
+fsspec: a folder, or a bucket.  Events keep the anonymous ID and the identity by which
+they were stamped, never the person: ``<root>/identities.parquet`` says whose identities
+are whose today, so that a merge of customers and its undoing touch no file of events.
 
 A *part* is what one move took out of one month of the store.  Its files are complete
 before the store lets go of the month, and verified by reading them again.
