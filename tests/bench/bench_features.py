@@ -214,7 +214,8 @@ def by_hand(frames):
 
 
 def _since(pl, column):
-    return (pl.lit(NOW) - column).dt.total_seconds().floordiv(86400)
+    # as the definitions have it: of moments in whole seconds
+    return (pl.lit(NOW) - column.dt.truncate("1s")).dt.total_seconds().floordiv(86400)
 
 
 def _events_by_hand(pl, events):

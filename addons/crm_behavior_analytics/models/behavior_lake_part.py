@@ -6,6 +6,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL, config
 
+from odoo.addons.crm_data_governance.db import read_committed
+
 from .. import store
 from ..tools import lake as tool
 from .behavior_feature_provider import day_of
@@ -82,7 +84,8 @@ class BehaviorLakePart(models.Model):
         due = self._months_before(kept) if kept else []
         if due:
             self._move_month(due[0])
-        if self.search_count([], limit=1):
+        # What was just moved is not in this transaction's snapshot.
+        if due or self.search_count([], limit=1):
             self._export_identities()
         return len(due)
 
@@ -108,19 +111,29 @@ class BehaviorLakePart(models.Model):
     def _move_month(self, month):
         """Write a month of events to the lake, verify it, and let the store go of it.
 
-        One transaction: the month is locked against writers, its files are written and
-        read again, and only when number and checksum are those of the table, it is
-        dropped together with the note that its files count.  Whatever breaks before the
-        commit leaves the store as it was, and files that do not count: the next try
-        writes them anew.
+        One transaction of its own: the month is locked against writers, its files are
+        written and read again, and only when number and checksum are those of the
+        table, it is dropped together with the note that its files count.  Whatever
+        breaks before the commit leaves the store as it was, and files that do not
+        count: the next try writes them anew.
 
         :param date month: first day
         :return: the part; empty when the month had no events
         """
+        # Not in our snapshot: what was committed between it and the lock would be
+        # dropped unseen.
+        with read_committed(self.env) as cr:
+            part = self.with_env(self.env(cr=cr))._move_locked(month)
+        self.env["behavior.event"].invalidate_model()
+        return self.browse(part.ids)
+
+    @api.model
+    def _move_locked(self, month):
         cr = self.env.cr
         table = SQL.identifier(store.partition_name(month))
         cr.execute(SQL("SET LOCAL lock_timeout = %s", LOCK_TIMEOUT))
-        cr.execute(SQL("LOCK TABLE %s IN SHARE MODE", table))
+        # Against writers, and against another move of the same month.
+        cr.execute(SQL("LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE", table))
         number = 1 + self.search_count([("month", "=", month)])
         name = f"{month:%Y%m}-{number}"
         expected = self._measure(table)
@@ -150,7 +163,6 @@ class BehaviorLakePart(models.Model):
                 }
             )
         store.drop_partition(cr, month)
-        self.env["behavior.event"].invalidate_model()
         _logger.info("Behavior: %s events of %s are in the lake", expected[0], name)
         return part
 

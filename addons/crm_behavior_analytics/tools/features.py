@@ -110,7 +110,7 @@ def days_between(start, end):
 
 
 def days_since(column, as_of):
-    """Whole days from an Ibis timestamp to a moment."""
+    """Whole days from an Ibis timestamp, in whole seconds, to a moment."""
     # The moment as a number: in an aggregate Polars takes a literal time for a column.
     now = int((as_of - EPOCH).total_seconds())
     return _days(now - column.epoch_seconds())

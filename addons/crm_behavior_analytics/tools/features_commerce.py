@@ -147,8 +147,16 @@ DEFINITIONS = [
         words=Words("plain", "order_irregularity"),
     ),
     # --- the basket ---
-    average(ORDERS._replace(category="basket"), "order_lines", "lines", 365),
-    average(ORDERS._replace(category="basket"), "order_quantity", "quantity", 365),
+    average(
+        ORDERS._replace(category="basket"), "order_lines", "lines", 365, unit="times"
+    ),
+    average(
+        ORDERS._replace(category="basket"),
+        "order_quantity",
+        "quantity",
+        365,
+        unit="times",
+    ),
     *(distinct(LINES, "categories_bought", "category", window) for window in (90, 365)),
     distinct(LINES, "products_bought", "product", 365),
     entropy(LINES, "category_entropy", "category", 365),
