@@ -67,7 +67,9 @@ def assert_same(found, expected, definitions):
     found, expected = found.sort("unit_id"), expected.sort("unit_id")
     assert found["unit_id"].to_list() == expected["unit_id"].to_list()
     for one in definitions:
-        pairs = zip(found[one.code].to_list(), expected[one.code].to_list(), strict=True)
+        pairs = zip(
+            found[one.code].to_list(), expected[one.code].to_list(), strict=True
+        )
         for left, right in pairs:
             if left is None or right is None:
                 assert left is None and right is None, one.code
@@ -155,7 +157,11 @@ def run_spark(root, facts, output, *options):
             *("--lake", root, "--facts", facts, "--output", output),
             *("--as-of", NOW.isoformat(), "--company", "1", *options),
         ],
-        env={**os.environ, "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"},
+        env={
+            **os.environ,
+            "PYSPARK_PYTHON": sys.executable,
+            "SPARK_LOCAL_IP": "127.0.0.1",
+        },
         capture_output=True,
         text=True,
         check=False,

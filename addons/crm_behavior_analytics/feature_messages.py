@@ -123,9 +123,8 @@ MEASURES = {
         _lt("Whole days since the first %(one)s."),
         _lt("First %(one)s %(value)s days ago"),
     ),
-    "plain": FeatureText(
-        _lt("%(many)s"), _lt("%(one)s"), _lt("%(many)s: %(value)s")
-    ),
+    # The nouns say it all.
+    "plain": FeatureText("%(many)s", "%(one)s", _lt("%(many)s: %(value)s")),
 }
 NOUNS = {
     # --- subjects ---

@@ -3,9 +3,9 @@
     spark-submit deploy/spark/features.py --lake /data/behavior_lake/crm \
         --as-of 2026-05-04T00:00:00 --company 1 --output /data/features
 
-``--lake`` is the root of the lake (events and the identity map beside them), ``--facts``
-a folder with the other tables (``orders.parquet`` and so on, as the jobs of the server
-have them), ``--output`` where the features go as Parquet, a row a customer.
+``--lake`` is the root of the lake (events and the identity map beside them),
+``--facts`` a folder with the other tables (``orders.parquet`` and so on, as the jobs of
+the server have them), ``--output`` where the features go as Parquet, a row a customer.
 
 With ``--stream`` the lake is watched: as files of events arrive, the features of the
 customers whom they speak of are computed anew, each batch into a folder of its own,

@@ -179,9 +179,7 @@ class BehaviorFeature(models.Model):
         if not text:
             return code
         if params.get(code) is None:
-            return self.env._(
-                "%(feature)s: nothing is known", feature=text.name
-            )
+            return self.env._("%(feature)s: nothing is known", feature=text.name)
         shown = {
             name: self._render_number(value) if value is not None else "–"
             for name, value in params.items()
@@ -202,5 +200,7 @@ class BehaviorFeature(models.Model):
         """A value of this feature in the reader's language."""
         self.ensure_one()
         if self.unit == "share":
-            return self.env._("%(percent)s %%", percent=self._render_number(100 * value))
+            return self.env._(
+                "%(percent)s %%", percent=self._render_number(100 * value)
+            )
         return self._render_number(value)

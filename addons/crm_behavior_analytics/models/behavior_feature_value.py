@@ -126,9 +126,7 @@ class BehaviorFeatureValue(models.Model):
                 {
                     **tables,
                     tool.UNITS_FILE: json.dumps(units).encode(),
-                    "identities.json": json.dumps(
-                        self._identity_keys(units)
-                    ).encode(),
+                    "identities.json": json.dumps(self._identity_keys(units)).encode(),
                 },
                 TIMEOUT,
                 collect=(self._name, "_collect_refresh"),
@@ -154,7 +152,9 @@ class BehaviorFeatureValue(models.Model):
             for table in one.tables.values():
                 if not table.changed:
                     return None
-                queries.append(getattr(provider, table.changed)(company, since - OVERLAP))
+                queries.append(
+                    getattr(provider, table.changed)(company, since - OVERLAP)
+                )
                 if last < as_of:
                     facts = provider._facts(table, company, as_of)
                     queries.append(self._query_moved(table, facts, last, as_of))

@@ -20,7 +20,12 @@ class BehaviorLakeErasure(models.Model):
     @api.model
     def _note(self, identity_ids, names, emails):
         """Note whom to erase; the commit wakes the scheduled action."""
-        if not self.env["behavior.lake.part"].search_count([], limit=1):
+        parts = self.env["behavior.lake.part"]
+        kept = parts._months_kept()
+        if not parts.search_count([], limit=1) and not (
+            kept and parts._months_before(kept)
+        ):
+            # There is no lake, and none that is being made at this moment.
             return
         self.create(
             {

@@ -6,6 +6,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL, config
 
+from odoo.addons.crm_data_governance.db import read_committed
+
 from .. import store
 from ..tools import lake as tool
 from .behavior_feature_provider import day_of
@@ -42,8 +44,10 @@ class BehaviorLakePart(models.Model):
     @api.model
     def _lake_url(self):
         """Where the lake is: an address of fsspec, by default below the data folder."""
-        given = self.env["ir.config_parameter"].sudo().get_param(
-            "crm_behavior_analytics.lake_url"
+        given = (
+            self.env["ir.config_parameter"]
+            .sudo()
+            .get_param("crm_behavior_analytics.lake_url")
         )
         return given or str(self._default_root())
 
@@ -64,8 +68,10 @@ class BehaviorLakePart(models.Model):
     @api.model
     def _months_kept(self):
         """How many months stay in the store; 0: all."""
-        given = self.env["ir.config_parameter"].sudo().get_param(
-            "crm_behavior_analytics.store_months", ""
+        given = (
+            self.env["ir.config_parameter"]
+            .sudo()
+            .get_param("crm_behavior_analytics.store_months", "")
         )
         months = int(given) if given.isdigit() else DEFAULT_MONTHS
         return max(months, LEAST_MONTHS) if months else 0
@@ -78,7 +84,8 @@ class BehaviorLakePart(models.Model):
         due = self._months_before(kept) if kept else []
         if due:
             self._move_month(due[0])
-        if self.search_count([], limit=1):
+        # What was just moved is not in this transaction's snapshot.
+        if due or self.search_count([], limit=1):
             self._export_identities()
         return len(due)
 
@@ -104,19 +111,29 @@ class BehaviorLakePart(models.Model):
     def _move_month(self, month):
         """Write a month of events to the lake, verify it, and let the store go of it.
 
-        One transaction: the month is locked against writers, its files are written and
-        read again, and only when number and checksum are those of the table, it is
-        dropped together with the note that its files count.  Whatever breaks before the
-        commit leaves the store as it was and files that do not count, which the next try
-        writes anew.
+        One transaction of its own: the month is locked against writers, its files are
+        written and read again, and only when number and checksum are those of the
+        table, it is dropped together with the note that its files count.  Whatever
+        breaks before the commit leaves the store as it was, and files that do not
+        count: the next try writes them anew.
 
         :param date month: first day
         :return: the part; empty when the month had no events
         """
+        # Not in our snapshot: what was committed between it and the lock would be
+        # dropped unseen.
+        with read_committed(self.env) as cr:
+            part = self.with_env(self.env(cr=cr))._move_locked(month)
+        self.env["behavior.event"].invalidate_model()
+        return self.browse(part.ids)
+
+    @api.model
+    def _move_locked(self, month):
         cr = self.env.cr
         table = SQL.identifier(store.partition_name(month))
         cr.execute(SQL("SET LOCAL lock_timeout = %s", LOCK_TIMEOUT))
-        cr.execute(SQL("LOCK TABLE %s IN SHARE MODE", table))
+        # Against writers, and against another move of the same month.
+        cr.execute(SQL("LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE", table))
         number = 1 + self.search_count([("month", "=", month)])
         name = f"{month:%Y%m}-{number}"
         expected = self._measure(table)
@@ -146,7 +163,6 @@ class BehaviorLakePart(models.Model):
                 }
             )
         store.drop_partition(cr, month)
-        self.env["behavior.event"].invalidate_model()
         _logger.info("Behavior: %s events of %s are in the lake", expected[0], name)
         return part
 
@@ -162,11 +178,13 @@ class BehaviorLakePart(models.Model):
             else SQL.identifier(name)
             for name in tool.STORED
         ]
-        texts = [SQL("coalesce(%s::text, %s)", value, tool.NO_VALUE) for value in values]
+        texts = [
+            SQL("coalesce(%s::text, %s)", value, tool.NO_VALUE) for value in values
+        ]
         ((rows, checksum),) = self.env.execute_query(
             SQL(
                 "SELECT count(*), coalesce(sum("
-                "('x' || lpad(left(md5(concat_ws('|', %s)), 8), 16, '0'))::bit(64)::bigint"
+                "('x00000000' || left(md5(concat_ws('|', %s)), 8))::bit(64)::bigint"
                 "), 0)::bigint FROM %s",
                 SQL(", ").join(texts),
                 table,

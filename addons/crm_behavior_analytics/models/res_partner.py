@@ -150,8 +150,8 @@ class ResPartner(models.Model):
         """Return what is known of these customers, as of the last refresh.
 
         :param list codes: of these features only
-        :return: list of ``{"partner_id", "as_of" (ISO, UTC), "features": {code: value}}``
-            of the customers that have features; what is unknown is left out
+        :return: list of ``{"partner_id", "as_of", "features": {code: value}}`` (ISO
+            UTC) of the customers that have features; what is unknown is left out
         """
         self.check_access("read")
         company = self.env.company

@@ -153,9 +153,7 @@ class TestRefresh(PredictionCase):
         found = self._figures()
         self.assertFalse(
             set(self.quiet.ids)
-            & set(
-                self.Value.search([("as_of", ">=", self.now.date())]).partner_id.ids
-            )
+            & set(self.Value.search([("as_of", ">=", self.now.date())]).partner_id.ids)
         )
         self._refresh(full=True)
         self.assertEqual(found, self._figures())
@@ -232,9 +230,7 @@ class TestRefresh(PredictionCase):
             for edge in self.env["governance.lineage"]._lineage_edges()
         }
         self.assertIn(("stock.move.value", "feature:margin_365d"), edges)
-        self.assertIn(
-            ("feature:margin_365d", "behavior.feature.value.figures"), edges
-        )
+        self.assertIn(("feature:margin_365d", "behavior.feature.value.figures"), edges)
         self.assertNotIn(("sale.order.amount_untaxed", "feature:orders_30d"), edges)
 
     def test_erased(self):

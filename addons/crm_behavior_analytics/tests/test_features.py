@@ -28,7 +28,10 @@ def frames(tables):
     }
     found = {
         name: pl.DataFrame(
-            [{column: row.get(column) for column in COLUMNS[name].columns} for row in rows],
+            [
+                {column: row.get(column) for column in COLUMNS[name].columns}
+                for row in rows
+            ],
             {column: kinds[kind] for column, kind in COLUMNS[name].columns.items()},
         )
         for name, rows in tables.items()
@@ -152,7 +155,9 @@ class Oracle:
             )
             / 100,
             # distinct days and other keys
-            "active_days_365d": len({e["day"] for e in self._recent(active, 365, "at")}),
+            "active_days_365d": len(
+                {e["day"] for e in self._recent(active, 365, "at")}
+            ),
             "page_views_days_90d": len({e["day"] for e in self._views(90)}),
             "products_bought_365d": len({line["product"] for line in year_lines}),
             "viewed_categories_90d": len(
@@ -299,7 +304,11 @@ class TestFeatures(BaseCase):
             )
         measures = {one.words.measure for one in definitions if one.words}
         self.assertEqual(
-            {one.words.measure for one in definitions if one.words and one.code in known},
+            {
+                one.words.measure
+                for one in definitions
+                if one.words and one.code in known
+            },
             measures,
         )
 

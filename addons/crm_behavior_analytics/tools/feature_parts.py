@@ -5,8 +5,8 @@ A *measure* is what is asked of them: how many, on how many days, when the last 
 Each function here makes one definition, with its code, its unit and the parts of its
 words, so that a hundred of them are a short list (``features_*.py``).
 
-Sums over windows go through the *age bands* of ``features.py``: the facts are read once,
-whatever the number of windows, and each window is a sum over a unit's bands.
+Sums over windows go through the *age bands* of ``features.py``: the facts are read
+once, whatever the number of windows, and each window is a sum over a unit's bands.
 """
 
 from datetime import timedelta
@@ -44,7 +44,13 @@ def count(subject, days, **values):
     """How many, in a window of days (0: ever)."""
     name, first = _counted(subject)
     return _summed(
-        subject, f"{subject.code}{window_code(days)}", "count", days, name, first, **values
+        subject,
+        f"{subject.code}{window_code(days)}",
+        "count",
+        days,
+        name,
+        first,
+        **values,
     )
 
 
@@ -105,7 +111,9 @@ def total_change(subject, code, column, days, unit="money"):
 
 def _summed(subject, code, measure, days, name, first, unit="", **values):
     reads = _reads(subject, *values.pop("reads", ()))
-    words = values.pop("words", Words(measure if days else f"{measure}_ever", subject.code))
+    words = values.pop(
+        "words", Words(measure if days else f"{measure}_ever", subject.code)
+    )
     divisor = _divisor(unit)
     return Feature(
         code,
@@ -187,7 +195,7 @@ def _distinct(subject, code, measure, key, window, key_word="", **values):
     return Feature(
         code,
         subject.table,
-        lambda t, now: _count_from(t, t[name], now, window) ,
+        lambda t, now: _count_from(t, t[name], now, window),
         window,
         0,
         category=subject.category,
@@ -219,7 +227,11 @@ def entropy(subject, code, key, window):
         # n log n is 0 where n is 0
         spread = (n * ibis.greatest(n, 1.0).log2()).sum()
         whole = n.sum()
-        return ibis.ifelse(whole > 0, ibis.greatest(whole, 1.0).log2() - spread / ibis.greatest(whole, 1.0), None)
+        return ibis.ifelse(
+            whole > 0,
+            ibis.greatest(whole, 1.0).log2() - spread / ibis.greatest(whole, 1.0),
+            None,
+        )
 
     return _by_key(subject, code, "entropy", key, window, name, first, build, "bits")
 
@@ -255,7 +267,9 @@ def top_total(subject, code, key, window, column):
     )
 
 
-def _by_key(subject, code, measure, key, window, name, first, build, unit, missing=None):
+def _by_key(
+    subject, code, measure, key, window, name, first, build, unit, missing=None
+):
     return Feature(
         f"{code}_{window}d",
         subject.table,

@@ -110,7 +110,7 @@ def days_between(start, end):
 
 
 def days_since(column, as_of):
-    """Whole days from an Ibis timestamp to a moment."""
+    """Whole days from an Ibis timestamp, in whole seconds, to a moment."""
     # The moment as a number: in an aggregate Polars takes a literal time for a column.
     now = int((as_of - EPOCH).total_seconds())
     return _days(now - column.epoch_seconds())
@@ -154,8 +154,8 @@ def compute(connection, units, as_of, definitions):
         if feature.table:
             place = (feature.table, feature.keys)
             aggregates.setdefault(place, []).append(feature)
-    # One chain of joins and one selection: to build an expression takes Ibis longer than
-    # Polars to compute it, if each step names a hundred columns again.
+    # One chain of joins and one selection: to build an expression takes Ibis longer
+    # than Polars to compute it, if each step names a hundred columns again.
     joined = units.select("unit_id")
     for number, ((name, keys), features) in enumerate(sorted(aggregates.items())):
         table = _aggregate(connection.table(name), name, keys, features, as_of)
@@ -199,9 +199,7 @@ def _aggregate(table, name, keys, features, as_of):
 
 def _band(column, as_of):
     """How many edges a time lies behind."""
-    bands = [
-        (column < as_of - timedelta(days=days)).cast("int64") for days in EDGES
-    ]
+    bands = [(column < as_of - timedelta(days=days)).cast("int64") for days in EDGES]
     return sum(bands[1:], bands[0])
 
 

@@ -94,11 +94,19 @@ DEFINITIONS = [
     average(VISITS, "visit_gap_mean", "gap_days", unit="days"),
     average(VISITS, "visit_gap_mean", "gap_days", 90, unit="days"),
     aggregate(
-        "events", "visit_gap_max", lambda t, now: t.gap_days.max(), "rhythm", "days",
+        "events",
+        "visit_gap_max",
+        lambda t, now: t.gap_days.max(),
+        "rhythm",
+        "days",
         reads=("gap_days",),
     ),
     aggregate(
-        "events", "visit_gap_spread", lambda t, now: t.gap_days.std(), "rhythm", "days",
+        "events",
+        "visit_gap_spread",
+        lambda t, now: t.gap_days.std(),
+        "rhythm",
+        "days",
         reads=("gap_days",),
     ),
     Feature(
@@ -123,11 +131,7 @@ DEFINITIONS = [
     entropy(ACTIVE, "hour_of_week_entropy", "hour_of_week", 365),
     top_share(ACTIVE, "hour_of_week_top", "hour_of_week", 365),
     # --- channels ---
-    *(
-        count(subject, window)
-        for subject in CHANNEL.values()
-        for window in (30, 365)
-    ),
+    *(count(subject, window) for subject in CHANNEL.values() for window in (30, 365)),
     *(
         share(ACTIVE, subject, f"{subject.code}_share", 90)
         for subject in CHANNEL.values()

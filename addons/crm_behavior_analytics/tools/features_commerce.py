@@ -6,8 +6,8 @@ Tables (times naive UTC, amounts integers in minor units of the company's curren
   (days since the customer's previous order, empty for the first), ``lines``,
   ``quantity``, ``day`` (of the company's calendar, days since 1970)
 * ``lines``: ``unit_id``, ``known_at`` (of the order), ``category`` (the product's
-  uppermost category), ``product``, ``amount`` (untaxed), ``discount`` (what the discount
-  has taken off), ``full`` (amount and discount), ``reduced`` (it has a discount),
+  uppermost category), ``product``, ``amount`` (untaxed), ``discount`` (what it has
+  taken off), ``full`` (amount and discount), ``reduced`` (it has a discount),
   ``bought_before`` (the customer has ordered the product before)
 * ``goods``: ``unit_id``, ``known_at`` (moved), ``returned``, ``amount`` (their price),
   ``margin`` (price less cost): what was delivered, and what came back
@@ -41,7 +41,9 @@ ORDERS = Subject("orders", "orders", category="orders")
 LINES = Subject("lines", "lines", category="basket")
 REDUCED = Subject("reduced_lines", "lines", (("reduced", "is", True),), "price")
 PRICES = Subject("lines", "lines", category="price")
-REPEATED = Subject("repeated_lines", "lines", (("bought_before", "is", True),), "basket")
+REPEATED = Subject(
+    "repeated_lines", "lines", (("bought_before", "is", True),), "basket"
+)
 DELIVERED = Subject("goods", "goods", (("returned", "=", False),), "margin")
 RETURNED = Subject("returns", "goods", (("returned", "is", True),), "returns")
 MOVED = Subject("moved", "goods", category="returns")
@@ -145,8 +147,16 @@ DEFINITIONS = [
         words=Words("plain", "order_irregularity"),
     ),
     # --- the basket ---
-    average(ORDERS._replace(category="basket"), "order_lines", "lines", 365),
-    average(ORDERS._replace(category="basket"), "order_quantity", "quantity", 365),
+    average(
+        ORDERS._replace(category="basket"), "order_lines", "lines", 365, unit="times"
+    ),
+    average(
+        ORDERS._replace(category="basket"),
+        "order_quantity",
+        "quantity",
+        365,
+        unit="times",
+    ),
     *(distinct(LINES, "categories_bought", "category", window) for window in (90, 365)),
     distinct(LINES, "products_bought", "product", 365),
     entropy(LINES, "category_entropy", "category", 365),

@@ -1,10 +1,10 @@
 """The lake: old events as Parquet files, a folder a day.
 
-``<root>/events/day=2026-03-01/part-202603-1.parquet``, read as one table by anything that
-knows Hive's partitioning (Polars, DuckDB, Spark).  The root is an address of fsspec: a
-folder, or a bucket.  Events keep the anonymous ID and the identity by which they were
-stamped, never the person: ``<root>/identities.parquet`` says whose identities are whose
-today, so that a merge of customers and its undoing touch no file of events.
+``<root>/events/day=2026-03-01/part-202603-1.parquet``, read as one table by anything
+that knows Hive's partitioning (Polars, DuckDB, Spark).  The root is an address of
+fsspec: a folder, or a bucket.  Events keep the anonymous ID and the identity by which
+they were stamped, never the person: ``<root>/identities.parquet`` says whose identities
+are whose today, so that a merge of customers and its undoing touch no file of events.
 
 A *part* is what one move took out of one month of the store.  Its files are complete
 before the store lets go of the month, and verified by reading them again.
@@ -91,7 +91,9 @@ class Lake:
 
     def part_files(self, part):
         """The files of a part, sorted."""
-        return sorted(self.fs.glob(self.path("events", "day=*", f"part-{part}.parquet")))
+        return sorted(
+            self.fs.glob(self.path("events", "day=*", f"part-{part}.parquet"))
+        )
 
     def files(self):
         """All files of events, sorted."""
@@ -260,8 +262,8 @@ def facts(url, parts, company_id, identities):
     :param parts: names of the parts that count: those that the store has let go of
     :param int company_id: of this company
     :param identities: Polars frame as of :func:`identity_schema`
-    :return: Polars frame of the table ``events`` (``features_behavior.py``) without what
-        :func:`visits` adds; None when there is nothing
+    :return: Polars frame of the table ``events`` (``features_behavior.py``) without
+        what :func:`visits` adds; None when there is nothing
     """
     import polars as pl
 
@@ -283,7 +285,9 @@ def facts(url, parts, company_id, identities):
     by_user = pl.col("user_id").is_not_null()
     return (
         events.with_columns(
-            kind=pl.when(by_user).then(pl.lit("user_id")).otherwise(pl.lit("anonymous_id")),
+            kind=pl.when(by_user)
+            .then(pl.lit("user_id"))
+            .otherwise(pl.lit("anonymous_id")),
             value=pl.coalesce("user_id", "anonymous_id"),
         )
         .join(stamped, "identity_id", "left")
@@ -310,11 +314,11 @@ def facts(url, parts, company_id, identities):
 def visits(events):
     """Add what needs the order in which a person's events were received.
 
-    That order is the only one that the past keeps: by the moment at which they happened,
-    an event that arrives late would come before one that has long been known.
+    That order is the only one that the past keeps: by the moment at which they
+    happened, an event that arrives late would come before one long known.
 
     :param events: Polars frame with ``unit_id``, ``known_at``, ``id``
-    :return: the frame, sorted, with ``starts_visit`` and ``gap_days`` and without ``id``
+    :return: the frame, sorted, with ``starts_visit`` and ``gap_days``, without ``id``
     """
     import polars as pl
 

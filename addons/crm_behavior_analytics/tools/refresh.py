@@ -4,12 +4,12 @@ A stored feature is as of the midnight at which it was computed.  It is still ri
 later one, unless
 
 * a fact of the customer was written meanwhile, or
-* a moment of one of their facts, or that moment and the length of a window, lies between
-  the two: the fact has become known, or fallen due, or left a window.
+* a moment of one of their facts, or that moment and the length of a window, lies
+  between the two: the fact has become known, or fallen due, or left a window.
 
-Features that *age* are right as well once the days are added, and derived ones once they
-are derived again: :func:`advance` does both when they are read.  So nothing is computed
-or written for a customer about whom there is nothing new.
+Features that *age* are right as well once the days are added, and derived ones once
+they are derived again: :func:`advance` does both when they are read.  So nothing is
+computed or written for a customer about whom there is nothing new.
 """
 
 import json
