@@ -93,9 +93,9 @@ class OmniMerge(models.Model):
     def _compute_display_name(self):
         for merge in self:
             merge.display_name = self.env._(
-                "%(source)s → %(target)s",
-                source=merge.source_id.display_name,
-                target=merge.target_id.display_name,
+                "%(merged)s → %(survivor)s",
+                merged=merge.source_id.display_name,
+                survivor=merge.target_id.display_name,
             )
 
     @api.depends("rule", "params")

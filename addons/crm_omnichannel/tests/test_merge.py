@@ -449,6 +449,7 @@ class TestMerge(MergeCase):
             )
         )
         merge = self.merge()
+        self.assertEqual(merge.with_user(salesperson).display_name, "Eda Li → Ada Li")
         self.assertIn("What", merge.with_user(salesperson).summary_html)
         with self.assertRaises(AccessError):
             merge.with_user(plain).read(["state"])
