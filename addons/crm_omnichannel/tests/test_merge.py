@@ -217,6 +217,7 @@ class TestMerge(MergeCase):
         kept = merge.line_ids.filtered(lambda line: line.action == "kept")
         self.assertEqual(set(kept.mapped("reason")), {"hashed"})
         self.assertIn("Sealed by the hash", merge.summary_html)
+        self.assertIn("Taken over by the survivor: Buyer", merge.summary_html)
         self.assertEqual(self.company._check_hash_integrity()["results"], report)
         # nothing else names the one who went, but themselves
         self.assertEqual(
