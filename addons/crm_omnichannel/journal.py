@@ -156,9 +156,7 @@ class Journal:
         self.cr.execute(
             SQL(
                 "SELECT %s FROM %s WHERE %s",
-                SQL(", ").join(
-                    SQL("%s::text", SQL.identifier(name)) for name in names
-                ),
+                SQL(", ").join(SQL("%s::text", SQL.identifier(name)) for name in names),
                 SQL.identifier(table),
                 condition,
             )

@@ -34,8 +34,8 @@ MESSAGES = {
         "%(source)s belongs to the system or is one of your companies: it stays."
     ),
     "refused_log_in": _lt(
-        "%(source)s or %(target)s has a user account: only a person merges them, and the"
-        " one with the account should be the survivor."
+        "%(source)s or %(target)s has a user account: only a person merges them, and"
+        " the one with the account should be the survivor."
     ),
     "refused_companies": _lt(
         "%(source)s and %(target)s belong to different companies: they stay two."
@@ -48,8 +48,8 @@ MESSAGES = {
         "%(source)s does not stand merged into %(target)s any more."
     ),
     "refused_later_merge": _lt(
-        "The later merge of %(later)s into %(target)s joined rows that this merge moved:"
-        " undo that one first."
+        "The later merge of %(later)s into %(target)s joined rows that this merge"
+        " moved: undo that one first."
     ),
 }
 

@@ -236,8 +236,13 @@ class Mover:
                 )
             ):
                 self._move_property(
-                    table, column, SQL("place.%s = %s", SQL.identifier(parent),
-                    holder_id), name, kind, source, target
+                    table,
+                    column,
+                    SQL("place.%s = %s", SQL.identifier(parent), holder_id),
+                    name,
+                    kind,
+                    source,
+                    target,
                 )
 
     def _move_property(self, table, column, condition, name, kind, source, target):

@@ -206,8 +206,11 @@ class Undoing:
                     "DELETE FROM %s AS place WHERE %s",
                     SQL.identifier(table),
                     SQL(" AND ").join(
-                        SQL("place.%s::text IS NOT DISTINCT FROM %s",
-                            SQL.identifier(name), row[name])
+                        SQL(
+                            "place.%s::text IS NOT DISTINCT FROM %s",
+                            SQL.identifier(name),
+                            row[name],
+                        )
                         for name in self.columns[table]
                         if name in row
                     ),
@@ -224,7 +227,10 @@ class Undoing:
         for later in self.merge._get_later():
             for line in later.line_ids:
                 replaced = {
-                    json.dumps(row_id): (conflict["written_value"], conflict["old_value"])
+                    json.dumps(row_id): (
+                        conflict["written_value"],
+                        conflict["old_value"],
+                    )
                     for (table, column, row_id), conflict in self.conflicts.items()
                     if (table, column) == (line.table_name, line.column_name)
                 }

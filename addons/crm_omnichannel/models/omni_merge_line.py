@@ -43,9 +43,9 @@ class OmniMergeLine(models.Model):
 
     @api.model
     def _label(self, table, column):
-        """Return the names of the records and of the field, as the reader knows them."""
-        model, relation = self.env["omni.reference"]._table_models().get(
-            table, (None, None)
+        """Return the names of the records and the field, as the reader knows them."""
+        model, relation = (
+            self.env["omni.reference"]._table_models().get(table, (None, None))
         )
         if not model:
             return table, column or ""
@@ -96,7 +96,9 @@ class OmniMergeLine(models.Model):
 
     def _get_field(self):
         model, _relation = (
-            self.env["omni.reference"]._table_models().get(self.table_name, (None, None))
+            self.env["omni.reference"]
+            ._table_models()
+            .get(self.table_name, (None, None))
         )
         return model and self.env[model]._fields.get(self.column_name)
 

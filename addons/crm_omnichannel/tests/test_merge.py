@@ -371,7 +371,7 @@ class TestMerge(MergeCase):
         self.assertSame(before, self.dump())
 
     def test_an_earlier_merge_is_taken_out_from_under_a_later_one(self):
-        """A value that both wrote: what stood before the first comes back at the end."""
+        """A value that both wrote: what stood before the first comes back last."""
         self.ada.write({"function": False, "phone": False})
         fay = self.env["res.partner"].create({"name": "Fay", "customer_rank": 5})
         self.eda.customer_rank = 3
@@ -436,9 +436,7 @@ class TestMerge(MergeCase):
         merge.action_undo()
         self.assertTrue(consents.check(self.ada, "marketing"))
         self.assertFalse(consents.check(self.eda, "marketing"))
-        self.assertEqual(
-            before["omni_consent"], self.dump()["omni_consent"]
-        )
+        self.assertEqual(before["omni_consent"], self.dump()["omni_consent"])
 
     def test_the_rights(self):
         salesperson, manager, plain = (
@@ -536,7 +534,8 @@ class TestMerge(MergeCase):
     def test_the_journal_is_counted(self):
         self.merge()
         families = {
-            family.name: family for family in self.env["governance.metrics"].sudo()._metric_families()
+            family.name: family
+            for family in self.env["governance.metrics"].sudo()._metric_families()
         }
         samples = {
             tuple(sample.labels.values()): sample.value

@@ -18,8 +18,8 @@ WEAK = "weak"
 class Kind(NamedTuple):
     """How far an identifier of a kind is trusted.
 
-    ``rank``: the lower goes first. ``strength``: ``strong`` names one person, ``shared``
-    may be a family's or an office's, ``weak`` names a device or a visit and is never
+    ``rank``: the lower goes first. ``strength``: ``strong`` names one person,
+    ``shared`` may be a family's or an office's, ``weak`` names a device or a visit and is never
     followed. ``value_limit``: how many values of it, in one scope, one person may have
     after a merge; 0: any number.
     """
@@ -137,8 +137,7 @@ def strong_links(claims, known, kinds=KINDS, held=None, quarantined=()):
         strong = [
             key
             for key in sort_keys(claim.keys, kinds)
-            if kinds.get(key[0], _UNKNOWN).strength == STRONG
-            and key not in quarantined
+            if kinds.get(key[0], _UNKNOWN).strength == STRONG and key not in quarantined
         ]
         for key in strong:
             sets.add(key)
@@ -230,9 +229,7 @@ def link(claims, known, names, taken, kinds=KINDS, quarantined=(), roots=None):
     """
     known, names, taken = dict(known), dict(names), set(taken)
     roots = roots or {}
-    by_root = {
-        roots[key]: person for key, person in known.items() if key in roots
-    }
+    by_root = {roots[key]: person for key, person in known.items() if key in roots}
     links = []
     for claim in claims:
         keys = sort_keys(claim.keys, kinds)
