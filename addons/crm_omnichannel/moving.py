@@ -99,10 +99,10 @@ class Mover:
             with self.cr.savepoint(flush=False):
                 cells = place.update()
         except psycopg2.IntegrityError:
-            self.journal.keep(table, column, place.keys(), "constraint")
+            self.journal.note_kept(table, column, place.keys(), "constraint")
             return
         if cells:
-            self.journal.write(table, column, cells)
+            self.journal.note_written(table, column, cells)
             if place.has_id:
                 self.moved.setdefault((table, column), []).extend(
                     key for key, _old, _new in cells
@@ -114,7 +114,7 @@ class Mover:
         reason, condition = self.kept[place.table]
         keys = place.keys(condition)
         if keys:
-            self.journal.keep(place.table, place.column, keys, reason)
+            self.journal.note_kept(place.table, place.column, keys, reason)
             place.leave(condition)
 
     def _fold(self, place, depth):
@@ -142,7 +142,7 @@ class Mover:
                 )
             )
             return
-        self.journal.fold(
+        self.journal.note_folded(
             place.table,
             place.column,
             [[key, key, other] for key, other in folded.values()],
@@ -169,7 +169,7 @@ class Mover:
         )
         cells = [list(row) for row in self.cr.fetchall() if row[1] != row[2]]
         if cells:
-            self.journal.write(table, column, cells)
+            self.journal.note_written(table, column, cells)
 
     def move_company_values(self, model, source, target):
         """Move the references in company-dependent columns and in their defaults."""

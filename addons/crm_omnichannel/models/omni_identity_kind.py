@@ -68,6 +68,6 @@ class OmniIdentityKind(models.Model):
         """Return ``{kind: Kind}`` (``tools/linking.py``), as they are set up."""
         kinds = dict(KINDS)
         # sudo: rules that hold for everybody
-        for rank, kind in enumerate(self.sudo().search([])):
+        for rank, kind in enumerate(self.sudo().search([("code", "!=", False)])):
             kinds[kind.code] = Kind(rank, kind.strength, kind.value_limit)
         return kinds

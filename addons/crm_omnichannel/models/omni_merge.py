@@ -74,7 +74,7 @@ class OmniMerge(models.Model):
     user_id = fields.Many2one("res.users", "Merged By", readonly=True)
     merged_at = fields.Datetime("Merged", required=True, readonly=True, index=True)
     undone_at = fields.Datetime("Undone", readonly=True)
-    undone_by_id = fields.Many2one("res.users", "Undone By", readonly=True)
+    undone_by_id = fields.Many2one("res.users", readonly=True)
     state = fields.Selection(
         [("done", "Done"), ("partly", "Partly Undone"), ("undone", "Undone")],
         "Status",

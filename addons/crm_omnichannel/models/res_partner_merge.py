@@ -10,7 +10,6 @@ class ResPartner(models.Model):
 
     merged_into_id = fields.Many2one(
         "res.partner",
-        "Merged Into",
         copy=False,
         readonly=True,
         index="btree_not_null",
@@ -18,7 +17,7 @@ class ResPartner(models.Model):
         help="The customer who stands for this archived one since they were merged.",
     )
     merged_from_ids = fields.One2many(
-        "res.partner", "merged_into_id", "Merged From", context={"active_test": False}
+        "res.partner", "merged_into_id", context={"active_test": False}
     )
     merged_from_count = fields.Integer(compute="_compute_merged_from_count")
 

@@ -19,9 +19,9 @@ class Kind(NamedTuple):
     """How far an identifier of a kind is trusted.
 
     ``rank``: the lower goes first. ``strength``: ``strong`` names one person,
-    ``shared`` may be a family's or an office's, ``weak`` names a device or a visit and is never
-    followed. ``value_limit``: how many values of it, in one scope, one person may have
-    after a merge; 0: any number.
+    ``shared`` may be a family's or an office's, ``weak`` names a device or a visit and
+    is never followed. ``value_limit``: how many values of it, in one scope, one person
+    may have after a merge; 0: any number.
     """
 
     rank: int
