@@ -1,6 +1,9 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+#: context of Odoo's merge wizard, whose steps the journal does
+MERGED = "omni_merged"
+
 
 class ResPartner(models.Model):
     """Customers that were merged: who they are now, and who they were."""
@@ -30,6 +33,13 @@ class ResPartner(models.Model):
         )
         for partner in self:
             partner.merged_from_count = counts.get(partner, 0)
+
+    def unlink(self):
+        """Those whom the wizard has merged are archived, and stay."""
+        if not self.env.context.get(MERGED):
+            return super().unlink()
+        merged = self.filtered("merged_into_id")
+        return super(ResPartner, self - merged).unlink()
 
     def _survivor(self):
         """Return who stands for a customer, along the chain of merges."""

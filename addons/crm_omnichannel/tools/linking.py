@@ -8,6 +8,7 @@ then the two are one (:func:`strong_links`).
 """
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 STRONG = "strong"
@@ -41,18 +42,20 @@ KIND_ORDER = (
     "phone",
 )
 #: what holds until somebody changes it
-KINDS = {
-    "external_id": Kind(0, STRONG, 5),
-    "unionid": Kind(1, STRONG, 1),
-    "external_userid": Kind(2, STRONG, 5),
-    "openid": Kind(3, STRONG, 5),
-    "open_id": Kind(4, STRONG, 5),
-    "user_id": Kind(5, STRONG, 1),
-    "email": Kind(6, SHARED),
-    "phone": Kind(7, SHARED),
-    "anonymous_id": Kind(8, WEAK),
-    "device": Kind(9, WEAK),
-}
+KINDS = MappingProxyType(
+    {
+        "external_id": Kind(0, STRONG, 5),
+        "unionid": Kind(1, STRONG, 1),
+        "external_userid": Kind(2, STRONG, 5),
+        "openid": Kind(3, STRONG, 5),
+        "open_id": Kind(4, STRONG, 5),
+        "user_id": Kind(5, STRONG, 1),
+        "email": Kind(6, SHARED),
+        "phone": Kind(7, SHARED),
+        "anonymous_id": Kind(8, WEAK),
+        "device": Kind(9, WEAK),
+    }
+)
 _UNKNOWN = Kind(len(KINDS), SHARED)
 
 
