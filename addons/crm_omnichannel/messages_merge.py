@@ -16,6 +16,7 @@ MESSAGES = {
     # why rows stayed where they were
     "hashed": _lt("Sealed by the hash of its journal: it names who it was made for."),
     "picture": _lt("The survivor has a picture of their own."),
+    "referenced": _lt("What had to stay refers to it."),
     "constraint": _lt("A rule of the database does not let it move."),
     # why two customers are not merged
     "refused_gone": _lt("One of the two customers is gone."),

@@ -133,6 +133,11 @@ class Mover:
         if place.has_id:
             into = {int(key): int(other) for key, other in folded.values()}
             self.move_records(place.table, into, depth + 1)
+            held = self._held(place.table, list(into))
+            if held:
+                self.journal.note_kept(place.table, place.column, held, "referenced")
+                place.leave(SQL("place.id = ANY(%s)", held))
+                into = {key: other for key, other in into.items() if key not in held}
             self.journal.forget(place.table, list(into), into)
             self.cr.execute(
                 SQL(
@@ -148,6 +153,26 @@ class Mover:
             [[key, key, other] for key, other in folded.values()],
         )
         place.delete([key for key, _other in folded.values()])
+
+    def _held(self, table, row_ids):
+        """Return the rows that cannot be deleted: what stayed refers to them."""
+        held = set()
+        for other, column, rule in self.catalogue._foreign_keys().get(table, ()):
+            if rule in ("a", "r"):
+                name = SQL.identifier(column)
+                held.update(
+                    row_id
+                    for [row_id] in self.env.execute_query(
+                        SQL(
+                            "SELECT DISTINCT %s FROM %s WHERE %s = ANY(%s)",
+                            name,
+                            SQL.identifier(other),
+                            name,
+                            row_ids,
+                        )
+                    )
+                )
+        return sorted(held)
 
     # --- VALUES WITHIN JSON ---
 

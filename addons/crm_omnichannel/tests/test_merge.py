@@ -293,6 +293,38 @@ class TestMerge(MergeCase):
         # the tag is gone for good; the others are back
         self.assertEqual(len(self.eda.category_id), 1)
 
+    def test_a_row_that_what_stays_refers_to_stays_too(self):
+        """A bank account that both have, and that a sealed bill of the other names."""
+        journal = self.env["account.journal"].create(
+            {
+                "name": "Sealed bills",
+                "code": "SEAB",
+                "type": "purchase",
+                "company_id": self.company.id,
+                "restrict_mode_hash_table": True,
+                "default_account_id": self.company_data["default_account_expense"].id,
+            }
+        )
+        _mine, theirs = self.env["res.partner.bank"].create(
+            [
+                {"acc_number": "BOTH 1", "partner_id": partner.id}
+                for partner in (self.ada, self.eda)
+            ]
+        )
+        bill = self.init_invoice(
+            "in_invoice", self.eda, "2026-03-01", amounts=[100], journal=journal
+        )
+        bill.partner_bank_id = theirs
+        bill.action_post()
+        self.assertTrue(bill.inalterable_hash)
+        before = self.dump()
+        merge = self.merge()
+        self.assertEqual(bill.partner_bank_id, theirs)
+        self.assertEqual(theirs.partner_id, self.eda)
+        self.assertIn("referenced", merge.line_ids.mapped("reason"))
+        merge.action_undo()
+        self.assertSame(before, self.dump())
+
     def test_odoos_wizard_goes_through_the_journal(self):
         _mine, theirs = self.furnish_both()
         self.eda.email = self.ada.email
