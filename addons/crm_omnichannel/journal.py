@@ -53,22 +53,22 @@ class Journal:
 
     # --- NOTE ---
 
-    def write(self, table, column, cells):
+    def note_written(self, table, column, cells):
         """Note changed cells ``[key, old, new]``."""
         self._line("written", table, column).extend(list(cell) for cell in cells)
 
-    def keep(self, table, column, keys, reason):
+    def note_kept(self, table, column, keys, reason):
         """Note rows that had to stay as they are."""
         self._line("kept", table, column, reason).extend([key] for key in keys)
 
-    def fold(self, table, column, cells):
+    def note_folded(self, table, column, cells):
         """Note deleted rows: ``[key, row, key of the row that stands for it]``."""
         self._line("folded", table, column).extend(list(cell) for cell in cells)
         self.gone.setdefault(table, set()).update(
             key for key, _row, _into in cells if isinstance(key, int)
         )
 
-    def create(self, table, row_ids):
+    def note_created(self, table, row_ids):
         self.created.setdefault(table, set()).update(row_ids)
 
     def _line(self, action, table, column=None, reason=None):
@@ -85,9 +85,9 @@ class Journal:
         """Note what the block changes in these cells."""
         columns = [name for name in columns if name not in STAMPS]
         row_ids = sorted(row_ids)
-        before = self.read(table, columns, row_ids)
+        before = self.texts(table, columns, row_ids)
         yield
-        after = self.read(table, columns, row_ids)
+        after = self.texts(table, columns, row_ids)
         for position, column in enumerate(columns):
             cells = [
                 [row_id, before[row_id][position], after[row_id][position]]
@@ -97,9 +97,9 @@ class Journal:
                 and before[row_id][position] != after[row_id][position]
             ]
             if cells:
-                self.write(table, column, cells)
+                self.note_written(table, column, cells)
 
-    def read(self, table, columns, row_ids):
+    def texts(self, table, columns, row_ids):
         """Return ``{id: tuple of texts}``."""
         if not columns or not row_ids:
             return {}
@@ -138,9 +138,11 @@ class Journal:
                         ids=row_ids,
                     )
                 )
-                self.write(other, column, [(*row, None) for row in self.cr.fetchall()])
+                self.note_written(
+                    other, column, [(*row, None) for row in self.cr.fetchall()]
+                )
         rows = self.rows(table, SQL("id = ANY(%s)", row_ids))
-        self.fold(table, None, [[key, row, into.get(key)] for key, row in rows])
+        self.note_folded(table, None, [[key, row, into.get(key)] for key, row in rows])
 
     def _forget_below(self, table, column, row_ids):
         condition = SQL("%s = ANY(%s)", SQL.identifier(column), row_ids)
@@ -148,7 +150,7 @@ class Journal:
         if "id" in self.catalogue._columns()[table]:
             self.forget(table, [key for key, _row in rows])
         else:
-            self.fold(table, column, [[key, row, None] for key, row in rows])
+            self.note_folded(table, column, [[key, row, None] for key, row in rows])
 
     def rows(self, table, condition):
         """Return ``[(key, {column: text})]`` of rows."""
@@ -156,9 +158,7 @@ class Journal:
         self.cr.execute(
             SQL(
                 "SELECT %s FROM %s WHERE %s",
-                SQL(", ").join(
-                    SQL("%s::text", SQL.identifier(name)) for name in names
-                ),
+                SQL(", ").join(SQL("%s::text", SQL.identifier(name)) for name in names),
                 SQL.identifier(table),
                 condition,
             )

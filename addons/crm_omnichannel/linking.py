@@ -24,9 +24,7 @@ class Linking:
         self.strong = self._read(None)
 
     def _read(self, held):
-        return strong_links(
-            self.claims, self.known, self.kinds, held, self.quarantined
-        )
+        return strong_links(self.claims, self.known, self.kinds, held, self.quarantined)
 
     def merge(self, saving):
         """Merge the customers who are one; who may not be merged stays, with a note.

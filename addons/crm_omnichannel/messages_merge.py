@@ -16,6 +16,7 @@ MESSAGES = {
     # why rows stayed where they were
     "hashed": _lt("Sealed by the hash of its journal: it names who it was made for."),
     "picture": _lt("The survivor has a picture of their own."),
+    "referenced": _lt("What had to stay refers to it."),
     "constraint": _lt("A rule of the database does not let it move."),
     # why two customers are not merged
     "refused_gone": _lt("One of the two customers is gone."),
@@ -34,8 +35,8 @@ MESSAGES = {
         "%(source)s belongs to the system or is one of your companies: it stays."
     ),
     "refused_log_in": _lt(
-        "%(source)s or %(target)s has a user account: only a person merges them, and the"
-        " one with the account should be the survivor."
+        "%(source)s or %(target)s has a user account: only a person merges them, and"
+        " the one with the account should be the survivor."
     ),
     "refused_companies": _lt(
         "%(source)s and %(target)s belong to different companies: they stay two."
@@ -48,8 +49,8 @@ MESSAGES = {
         "%(source)s does not stand merged into %(target)s any more."
     ),
     "refused_later_merge": _lt(
-        "The later merge of %(later)s into %(target)s joined rows that this merge moved:"
-        " undo that one first."
+        "The later merge of %(later)s into %(target)s joined rows that this merge"
+        " moved: undo that one first."
     ),
 }
 

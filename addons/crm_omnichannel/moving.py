@@ -99,10 +99,10 @@ class Mover:
             with self.cr.savepoint(flush=False):
                 cells = place.update()
         except psycopg2.IntegrityError:
-            self.journal.keep(table, column, place.keys(), "constraint")
+            self.journal.note_kept(table, column, place.keys(), "constraint")
             return
         if cells:
-            self.journal.write(table, column, cells)
+            self.journal.note_written(table, column, cells)
             if place.has_id:
                 self.moved.setdefault((table, column), []).extend(
                     key for key, _old, _new in cells
@@ -114,7 +114,7 @@ class Mover:
         reason, condition = self.kept[place.table]
         keys = place.keys(condition)
         if keys:
-            self.journal.keep(place.table, place.column, keys, reason)
+            self.journal.note_kept(place.table, place.column, keys, reason)
             place.leave(condition)
 
     def _fold(self, place, depth):
@@ -133,6 +133,11 @@ class Mover:
         if place.has_id:
             into = {int(key): int(other) for key, other in folded.values()}
             self.move_records(place.table, into, depth + 1)
+            held = self._held(place.table, list(into))
+            if held:
+                self.journal.note_kept(place.table, place.column, held, "referenced")
+                place.leave(SQL("place.id = ANY(%s)", held))
+                into = {key: other for key, other in into.items() if key not in held}
             self.journal.forget(place.table, list(into), into)
             self.cr.execute(
                 SQL(
@@ -142,12 +147,32 @@ class Mover:
                 )
             )
             return
-        self.journal.fold(
+        self.journal.note_folded(
             place.table,
             place.column,
             [[key, key, other] for key, other in folded.values()],
         )
         place.delete([key for key, _other in folded.values()])
+
+    def _held(self, table, row_ids):
+        """Return the rows that cannot be deleted: what stayed refers to them."""
+        held = set()
+        for other, column, rule in self.catalogue._foreign_keys().get(table, ()):
+            if rule in ("a", "r"):
+                name = SQL.identifier(column)
+                held.update(
+                    row_id
+                    for [row_id] in self.env.execute_query(
+                        SQL(
+                            "SELECT DISTINCT %s FROM %s WHERE %s = ANY(%s)",
+                            name,
+                            SQL.identifier(other),
+                            name,
+                            row_ids,
+                        )
+                    )
+                )
+        return sorted(held)
 
     # --- VALUES WITHIN JSON ---
 
@@ -169,7 +194,7 @@ class Mover:
         )
         cells = [list(row) for row in self.cr.fetchall() if row[1] != row[2]]
         if cells:
-            self.journal.write(table, column, cells)
+            self.journal.note_written(table, column, cells)
 
     def move_company_values(self, model, source, target):
         """Move the references in company-dependent columns and in their defaults."""
@@ -236,8 +261,13 @@ class Mover:
                 )
             ):
                 self._move_property(
-                    table, column, SQL("place.%s = %s", SQL.identifier(parent),
-                    holder_id), name, kind, source, target
+                    table,
+                    column,
+                    SQL("place.%s = %s", SQL.identifier(parent), holder_id),
+                    name,
+                    kind,
+                    source,
+                    target,
                 )
 
     def _move_property(self, table, column, condition, name, kind, source, target):

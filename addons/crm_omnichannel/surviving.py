@@ -84,7 +84,9 @@ def _united(target, source):
     history, values = {}, {}
     for name in {key for _side, told in sides for key in told}:
         if name == TAGS_FIELD or name not in PARTNER_FIELDS.values():
-            history[name] = [entry for _side, told in sides for entry in told.get(name, ())]
+            history[name] = [
+                entry for _side, told in sides for entry in told.get(name, ())
+            ]
             continue
         value, history[name] = unite(
             *(

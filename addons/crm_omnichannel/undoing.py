@@ -136,38 +136,41 @@ class Undoing:
         """Move rows of a many2many table back, those that are still there."""
 
         def work(part):
-            for key, old in part.values():
-                self.cr.execute(
-                    SQL(
-                        "UPDATE %s AS place SET %s = %s::%s WHERE %s",
-                        SQL.identifier(table),
-                        SQL.identifier(column),
-                        old,
-                        SQL(self.columns[table][column]),
-                        self._same(table, key),
-                    ),
-                    log_exceptions=False,
-                )
+            self.cr.execute(
+                SQL(
+                    """
+                    UPDATE %(table)s AS place SET %(column)s = (cell->>1)::%(type)s
+                    FROM jsonb_array_elements(%(cells)s::jsonb) AS cell WHERE %(same)s
+                    """,
+                    table=SQL.identifier(table),
+                    column=SQL.identifier(column),
+                    type=SQL(self.columns[table][column]),
+                    cells=json.dumps(list(part.values())),
+                    same=self._same(table, [key for key, _old in part.values()]),
+                ),
+                log_exceptions=False,
+            )
 
         self._all_or_each(
             {position: (key, old) for position, (key, old, _new) in enumerate(cells)},
             work,
         )
 
-    def _same(self, table, key):
-        return SQL(" AND ").join(
-            SQL(
-                "place.%s IS NOT DISTINCT FROM %s::%s",
-                SQL.identifier(name),
-                key.get(name),
-                SQL(column_type),
+    def _same(self, table, keys):
+        """Return the condition that a row is that of a cell; fast without NULLs."""
+        parts = []
+        for name, column_type in self.columns[table].items():
+            sides = (
+                SQL.identifier("place", name),
+                SQL("(cell->0->>%s)::%s", name, SQL(column_type)),
             )
-            if key.get(name) is None
-            else SQL(
-                "place.%s = %s::%s", SQL.identifier(name), key[name], SQL(column_type)
+            has_null = any(key.get(name) is None for key in keys)
+            parts.append(
+                SQL("%s IS NOT DISTINCT FROM %s", *sides)
+                if has_null
+                else SQL("%s = %s", *sides)
             )
-            for name, column_type in self.columns[table].items()
-        )
+        return SQL(" AND ").join(parts)
 
     # --- ROWS ---
 
@@ -206,8 +209,11 @@ class Undoing:
                     "DELETE FROM %s AS place WHERE %s",
                     SQL.identifier(table),
                     SQL(" AND ").join(
-                        SQL("place.%s::text IS NOT DISTINCT FROM %s",
-                            SQL.identifier(name), row[name])
+                        SQL(
+                            "place.%s::text IS NOT DISTINCT FROM %s",
+                            SQL.identifier(name),
+                            row[name],
+                        )
                         for name in self.columns[table]
                         if name in row
                     ),
@@ -224,7 +230,10 @@ class Undoing:
         for later in self.merge._get_later():
             for line in later.line_ids:
                 replaced = {
-                    json.dumps(row_id): (conflict["written_value"], conflict["old_value"])
+                    json.dumps(row_id): (
+                        conflict["written_value"],
+                        conflict["old_value"],
+                    )
                     for (table, column, row_id), conflict in self.conflicts.items()
                     if (table, column) == (line.table_name, line.column_name)
                 }

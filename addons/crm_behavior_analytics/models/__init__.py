@@ -1,5 +1,4 @@
 from . import (
-    base_partner_merge,
     behavior_event,
     behavior_feature,
     behavior_feature_provider,

@@ -117,7 +117,9 @@ class TestMerge(TransactionCase):
         )
 
         def events():
-            self.env.cr.execute("SELECT stored::text FROM behavior_event_store AS stored")
+            self.env.cr.execute(
+                "SELECT stored::text FROM behavior_event_store AS stored"
+            )
             return sorted(self.env.cr.fetchall())
 
         before = events()

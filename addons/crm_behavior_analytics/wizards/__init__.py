@@ -1,1 +1,1 @@
-from . import behavior_source_check
+from . import base_partner_merge, behavior_source_check

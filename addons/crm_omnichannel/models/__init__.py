@@ -1,6 +1,5 @@
 from . import (
     base,
-    base_partner_merge,
     governance_erasure,
     governance_erasure_merge,
     governance_erasure_platform,

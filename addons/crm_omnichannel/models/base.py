@@ -20,7 +20,7 @@ class Base(models.AbstractModel):
         records = super()._create(data_list)
         journal = current(self.env)
         if journal is not None and self._table not in OWN | NOTES:
-            journal.create(self._table, records._ids)
+            journal.note_created(self._table, records._ids)
         return records
 
     def unlink(self):

@@ -17,9 +17,7 @@ class OmniIdentityKind(models.Model):
         default=100,
         help="Where a record's identifiers name two customers, the upper kind wins.",
     )
-    code = fields.Selection(
-        "_selection_code", "Kind", required=True, readonly=True
-    )
+    code = fields.Selection("_selection_code", "Kind", required=True, readonly=True)
     strength = fields.Selection(
         [
             ("strong", "Names One Person"),
@@ -38,8 +36,8 @@ class OmniIdentityKind(models.Model):
     )
     person_limit = fields.Integer(
         "Customers a Value",
-        help="A value that more customers were seen with is quarantined: it names nobody"
-        " any more, as the tablet of a shop does. 0: never.",
+        help="A value that more customers were seen with is quarantined: it names"
+        " nobody any more, as the tablet of a shop does. 0: never.",
     )
 
     _code_uniq = models.Constraint("UNIQUE(code)", "This kind stands in the list.")
@@ -70,6 +68,6 @@ class OmniIdentityKind(models.Model):
         """Return ``{kind: Kind}`` (``tools/linking.py``), as they are set up."""
         kinds = dict(KINDS)
         # sudo: rules that hold for everybody
-        for rank, kind in enumerate(self.sudo().search([])):
+        for rank, kind in enumerate(self.sudo().search([("code", "!=", False)])):
             kinds[kind.code] = Kind(rank, kind.strength, kind.value_limit)
         return kinds

@@ -74,6 +74,6 @@ class OmniIdentity(models.Model):
         self.quarantined = True
 
     def action_release(self):
-        """Let these identifiers name their customers again; the others are forgotten."""
+        """Let these identifiers name their customers again; others are forgotten."""
         self.check_access("write")
         self.write({"quarantined": False, "other_partner_ids": [(5, 0, 0)]})

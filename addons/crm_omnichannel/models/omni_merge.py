@@ -53,11 +53,19 @@ class OmniMerge(models.Model):
     # who and when are fields of their own; the rest is never written by hand
 
     target_id = fields.Many2one(
-        "res.partner", "Survivor", required=True, readonly=True, index=True,
+        "res.partner",
+        "Survivor",
+        required=True,
+        readonly=True,
+        index=True,
         ondelete="cascade",
     )
     source_id = fields.Many2one(
-        "res.partner", "Merged Customer", required=True, readonly=True, index=True,
+        "res.partner",
+        "Merged Customer",
+        required=True,
+        readonly=True,
+        index=True,
         ondelete="cascade",
     )
     rule = fields.Selection(RULES, required=True, readonly=True, index=True)
@@ -66,7 +74,7 @@ class OmniMerge(models.Model):
     user_id = fields.Many2one("res.users", "Merged By", readonly=True)
     merged_at = fields.Datetime("Merged", required=True, readonly=True, index=True)
     undone_at = fields.Datetime("Undone", readonly=True)
-    undone_by_id = fields.Many2one("res.users", "Undone By", readonly=True)
+    undone_by_id = fields.Many2one("res.users", readonly=True)
     state = fields.Selection(
         [("done", "Done"), ("partly", "Partly Undone"), ("undone", "Undone")],
         "Status",
@@ -75,9 +83,7 @@ class OmniMerge(models.Model):
         default="done",
         index=True,
     )
-    company_id = fields.Many2one(
-        "res.company", readonly=True, index="btree_not_null"
-    )
+    company_id = fields.Many2one("res.company", readonly=True, index="btree_not_null")
     line_ids = fields.One2many("omni.merge.line", "merge_id", readonly=True)
     conflict_ids = fields.One2many("omni.merge.conflict", "merge_id")
     open_conflict_count = fields.Integer(compute="_compute_open_conflict_count")
@@ -93,9 +99,9 @@ class OmniMerge(models.Model):
     def _compute_display_name(self):
         for merge in self:
             merge.display_name = self.env._(
-                "%(source)s → %(target)s",
-                source=merge.source_id.display_name,
-                target=merge.target_id.display_name,
+                "%(merged)s → %(survivor)s",
+                merged=merge.source_id.display_name,
+                survivor=merge.target_id.display_name,
             )
 
     @api.depends("rule", "params")
@@ -335,7 +341,9 @@ class OmniMerge(models.Model):
         :return: action that shows what is to be decided, or None
         """
         self._check_may_undo()
-        for merge in self.sorted(lambda merge: (merge.merged_at, merge.id), reverse=True):
+        for merge in self.sorted(
+            lambda merge: (merge.merged_at, merge.id), reverse=True
+        ):
             if merge.state == "done":
                 merge._undo()
         undecided = self.filtered("open_conflict_count")

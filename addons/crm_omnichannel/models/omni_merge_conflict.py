@@ -41,7 +41,9 @@ class OmniMergeConflict(models.Model):
     def write(self, vals):
         """A person writes the decision only: the rest says what is put back where."""
         if not self.env.su and set(vals) - {"decision"}:
-            raise AccessError(self.env._("The journal of a merge is not changed by hand."))
+            raise AccessError(
+                self.env._("The journal of a merge is not changed by hand.")
+            )
         return super().write(vals)
 
     @api.depends("res_model", "res_id", "column_name")

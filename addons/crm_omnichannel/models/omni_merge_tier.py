@@ -12,7 +12,7 @@ class OmniMerge(models.Model):
         super()._after_merge(opened, target, source)
         columns = ["customer_tier", "customer_tier_reason"]
         owner = target.commercial_partner_id
-        rows = opened.read("res_partner", columns[:1], (owner | source).ids)
+        rows = opened.texts("res_partner", columns[:1], (owner | source).ids)
         if not any(tiers for (tiers,) in rows.values()):
             return
         below = owner.search([("commercial_partner_id", "=", owner.id)])

@@ -179,7 +179,7 @@ class OmniReference(models.AbstractModel):
     @api.model
     @tools.ormcache()
     def _table_models(self):
-        """Return ``{table: (model, field)}``; the field of a many2many table, or None."""
+        """Return ``{table: (model, field)}``; field: of a many2many table, or None."""
         found = {}
         for name in sorted(self.env.registry):
             model = self.env[name]

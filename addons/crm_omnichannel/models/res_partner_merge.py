@@ -1,6 +1,9 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+#: context of Odoo's merge wizard, whose steps the journal does
+MERGED = "omni_merged"
+
 
 class ResPartner(models.Model):
     """Customers that were merged: who they are now, and who they were."""
@@ -10,7 +13,6 @@ class ResPartner(models.Model):
 
     merged_into_id = fields.Many2one(
         "res.partner",
-        "Merged Into",
         copy=False,
         readonly=True,
         index="btree_not_null",
@@ -18,7 +20,7 @@ class ResPartner(models.Model):
         help="The customer who stands for this archived one since they were merged.",
     )
     merged_from_ids = fields.One2many(
-        "res.partner", "merged_into_id", "Merged From", context={"active_test": False}
+        "res.partner", "merged_into_id", context={"active_test": False}
     )
     merged_from_count = fields.Integer(compute="_compute_merged_from_count")
 
@@ -31,6 +33,13 @@ class ResPartner(models.Model):
         )
         for partner in self:
             partner.merged_from_count = counts.get(partner, 0)
+
+    def unlink(self):
+        """Those whom the wizard has merged are archived, and stay."""
+        if not self.env.context.get(MERGED):
+            return super().unlink()
+        merged = self.filtered("merged_into_id")
+        return super(ResPartner, self - merged).unlink()
 
     def _survivor(self):
         """Return who stands for a customer, along the chain of merges."""

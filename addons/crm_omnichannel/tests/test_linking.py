@@ -56,8 +56,10 @@ class TestStrongLink(OmniCase):
         )
         merge.action_undo()
         self.assertEqual(target.omni_identity_ids.mapped("kind").count("openid"), 0)
-        self.assertEqual(source.omni_identity_ids.filtered(
-            lambda one: one.kind == "openid").value, "o1")
+        self.assertEqual(
+            source.omni_identity_ids.filtered(lambda one: one.kind == "openid").value,
+            "o1",
+        )
         self.assertFalse(target.phone)
         self.assertEqual(
             [entry["value"] for entry in target.omni_provenance["city"]], ["Shanghai"]
@@ -119,8 +121,15 @@ class TestStrongLink(OmniCase):
 
     def test_a_device_of_many_is_quarantined(self):
         records = self.process(
-            *({"id": str(number), "name": f"P{number}", "device": "ipad",
-               "phone": "13916123456"} for number in range(3))
+            *(
+                {
+                    "id": str(number),
+                    "name": f"P{number}",
+                    "device": "ipad",
+                    "phone": "13916123456",
+                }
+                for number in range(3)
+            )
         )
         device = self.env["omni.identity"].search([("value", "=", "ipad")])
         self.assertEqual(len(records.partner_id), 3)

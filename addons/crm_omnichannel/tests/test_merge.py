@@ -217,6 +217,7 @@ class TestMerge(MergeCase):
         kept = merge.line_ids.filtered(lambda line: line.action == "kept")
         self.assertEqual(set(kept.mapped("reason")), {"hashed"})
         self.assertIn("Sealed by the hash", merge.summary_html)
+        self.assertIn("Taken over by the survivor: Buyer", merge.summary_html)
         self.assertEqual(self.company._check_hash_integrity()["results"], report)
         # nothing else names the one who went, but themselves
         self.assertEqual(
@@ -291,6 +292,38 @@ class TestMerge(MergeCase):
         self.assertEqual(theirs["lead"].partner_id, third)
         # the tag is gone for good; the others are back
         self.assertEqual(len(self.eda.category_id), 1)
+
+    def test_a_row_that_what_stays_refers_to_stays_too(self):
+        """A bank account that both have, and that a sealed bill of the other names."""
+        journal = self.env["account.journal"].create(
+            {
+                "name": "Sealed bills",
+                "code": "SEAB",
+                "type": "purchase",
+                "company_id": self.company.id,
+                "restrict_mode_hash_table": True,
+                "default_account_id": self.company_data["default_account_expense"].id,
+            }
+        )
+        _mine, theirs = self.env["res.partner.bank"].create(
+            [
+                {"acc_number": "BOTH 1", "partner_id": partner.id}
+                for partner in (self.ada, self.eda)
+            ]
+        )
+        bill = self.init_invoice(
+            "in_invoice", self.eda, "2026-03-01", amounts=[100], journal=journal
+        )
+        bill.partner_bank_id = theirs
+        bill.action_post()
+        self.assertTrue(bill.inalterable_hash)
+        before = self.dump()
+        merge = self.merge()
+        self.assertEqual(bill.partner_bank_id, theirs)
+        self.assertEqual(theirs.partner_id, self.eda)
+        self.assertIn("referenced", merge.line_ids.mapped("reason"))
+        merge.action_undo()
+        self.assertSame(before, self.dump())
 
     def test_odoos_wizard_goes_through_the_journal(self):
         _mine, theirs = self.furnish_both()
@@ -370,7 +403,7 @@ class TestMerge(MergeCase):
         self.assertSame(before, self.dump())
 
     def test_an_earlier_merge_is_taken_out_from_under_a_later_one(self):
-        """A value that both wrote: what stood before the first comes back at the end."""
+        """A value that both wrote: what stood before the first comes back last."""
         self.ada.write({"function": False, "phone": False})
         fay = self.env["res.partner"].create({"name": "Fay", "customer_rank": 5})
         self.eda.customer_rank = 3
@@ -435,9 +468,7 @@ class TestMerge(MergeCase):
         merge.action_undo()
         self.assertTrue(consents.check(self.ada, "marketing"))
         self.assertFalse(consents.check(self.eda, "marketing"))
-        self.assertEqual(
-            before["omni_consent"], self.dump()["omni_consent"]
-        )
+        self.assertEqual(before["omni_consent"], self.dump()["omni_consent"])
 
     def test_the_rights(self):
         salesperson, manager, plain = (
@@ -449,6 +480,7 @@ class TestMerge(MergeCase):
             )
         )
         merge = self.merge()
+        self.assertEqual(merge.with_user(salesperson).display_name, "Eda Li → Ada Li")
         self.assertIn("What", merge.with_user(salesperson).summary_html)
         with self.assertRaises(AccessError):
             merge.with_user(plain).read(["state"])
@@ -534,7 +566,8 @@ class TestMerge(MergeCase):
     def test_the_journal_is_counted(self):
         self.merge()
         families = {
-            family.name: family for family in self.env["governance.metrics"].sudo()._metric_families()
+            family.name: family
+            for family in self.env["governance.metrics"].sudo()._metric_families()
         }
         samples = {
             tuple(sample.labels.values()): sample.value

@@ -173,12 +173,8 @@ class TestMergeReferences(TransactionCase):
         self.assertEqual(follower.subtype_ids, comment | note)
         self.assertNotIn(self.source, thread.message_partner_ids)
         merge.action_undo()
-        found = {
-            one.partner_id: one.subtype_ids for one in thread.message_follower_ids
-        }
-        self.assertEqual(
-            (found[self.target], found[self.source]), (comment, note)
-        )
+        found = {one.partner_id: one.subtype_ids for one in thread.message_follower_ids}
+        self.assertEqual((found[self.target], found[self.source]), (comment, note))
 
     def test_the_number_of_statements_does_not_grow_with_the_rows(self):
         def messages(partner, number):

@@ -165,7 +165,10 @@ class TestStrongLinks(BaseCase):
 
     def test_two_values_of_a_kind_of_one_keep_them_apart(self):
         known = {user("1"): 1, opened("o"): 2}
-        held = {1: {("user_id", "company:0"): {"1"}}, 2: {("user_id", "company:0"): {"2"}}}
+        held = {
+            1: {("user_id", "company:0"): {"1"}},
+            2: {("user_id", "company:0"): {"2"}},
+        }
         claims = [Claim([user("1"), opened("o")])]
         self.assertEqual(strong_links(claims, known, held=held).groups, [])
         # in another scope it is another system's

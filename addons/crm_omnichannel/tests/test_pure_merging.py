@@ -32,7 +32,9 @@ class TestPutBack(BaseCase):
             self.put_back({"a": 1}, {"a": 2, "b": 3}, {"a": 9, "b": 3}),
             ({"a": 9}, True),
         )
-        self.assertEqual(self.put_back(None, {"a": 2}, {"a": 2, "b": 1}), ({"b": 1}, False))
+        self.assertEqual(
+            self.put_back(None, {"a": 2}, {"a": 2, "b": 1}), ({"b": 1}, False)
+        )
 
     def test_lists_lose_what_was_added_and_regain_what_was_taken(self):
         self.assertEqual(

@@ -8,6 +8,7 @@ then the two are one (:func:`strong_links`).
 """
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 STRONG = "strong"
@@ -18,10 +19,10 @@ WEAK = "weak"
 class Kind(NamedTuple):
     """How far an identifier of a kind is trusted.
 
-    ``rank``: the lower goes first. ``strength``: ``strong`` names one person, ``shared``
-    may be a family's or an office's, ``weak`` names a device or a visit and is never
-    followed. ``value_limit``: how many values of it, in one scope, one person may have
-    after a merge; 0: any number.
+    ``rank``: the lower goes first. ``strength``: ``strong`` names one person,
+    ``shared`` may be a family's or an office's, ``weak`` names a device or a visit and
+    is never followed. ``value_limit``: how many values of it, in one scope, one person
+    may have after a merge; 0: any number.
     """
 
     rank: int
@@ -41,18 +42,20 @@ KIND_ORDER = (
     "phone",
 )
 #: what holds until somebody changes it
-KINDS = {
-    "external_id": Kind(0, STRONG, 5),
-    "unionid": Kind(1, STRONG, 1),
-    "external_userid": Kind(2, STRONG, 5),
-    "openid": Kind(3, STRONG, 5),
-    "open_id": Kind(4, STRONG, 5),
-    "user_id": Kind(5, STRONG, 1),
-    "email": Kind(6, SHARED),
-    "phone": Kind(7, SHARED),
-    "anonymous_id": Kind(8, WEAK),
-    "device": Kind(9, WEAK),
-}
+KINDS = MappingProxyType(
+    {
+        "external_id": Kind(0, STRONG, 5),
+        "unionid": Kind(1, STRONG, 1),
+        "external_userid": Kind(2, STRONG, 5),
+        "openid": Kind(3, STRONG, 5),
+        "open_id": Kind(4, STRONG, 5),
+        "user_id": Kind(5, STRONG, 1),
+        "email": Kind(6, SHARED),
+        "phone": Kind(7, SHARED),
+        "anonymous_id": Kind(8, WEAK),
+        "device": Kind(9, WEAK),
+    }
+)
 _UNKNOWN = Kind(len(KINDS), SHARED)
 
 
@@ -144,8 +147,7 @@ def strong_links(claims, known, kinds=KINDS, held=None, quarantined=()):
         strong = [
             key
             for key in sort_keys(claim.keys, kinds)
-            if kinds.get(key[0], _UNKNOWN).strength == STRONG
-            and key not in quarantined
+            if kinds.get(key[0], _UNKNOWN).strength == STRONG and key not in quarantined
         ]
         for key in strong:
             sets.add(key)
@@ -237,9 +239,7 @@ def link(claims, known, names, taken, kinds=KINDS, quarantined=(), roots=None):
     """
     known, names, taken = dict(known), dict(names), set(taken)
     roots = roots or {}
-    by_root = {
-        roots[key]: person for key, person in known.items() if key in roots
-    }
+    by_root = {roots[key]: person for key, person in known.items() if key in roots}
     links = []
     for claim in claims:
         keys = sort_keys(claim.keys, kinds)

@@ -33,9 +33,7 @@ def missing_refusals(target, source):
 
 
 def _answers(added):
-    return [
-        {**answer, "subject": 0, "id": float("inf")} for answer in added
-    ]
+    return [{**answer, "subject": 0, "id": float("inf")} for answer in added]
 
 
 def _refusal(answers, purpose, channel):

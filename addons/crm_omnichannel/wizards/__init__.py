@@ -1,1 +1,1 @@
-from . import omni_import, omni_merge_undo
+from . import base_partner_merge, omni_import, omni_merge_undo

@@ -12,14 +12,14 @@ class OmniMergeUndo(models.TransientModel):
     _description = "Undo Merges"
 
     merge_ids = fields.Many2many(
-        "omni.merge", string="Chosen Merges", default=lambda self: self._default_merges()
+        "omni.merge",
+        string="Chosen Merges",
+        default=lambda self: self._default_merges(),
     )
     rule = fields.Selection(RULES, help="Empty: merges of all rules.")
     date_from = fields.Datetime("From")
     date_to = fields.Datetime("To")
-    merge_count = fields.Integer(
-        "Merges to Undo", compute="_compute_merge_count"
-    )
+    merge_count = fields.Integer("Merges to Undo", compute="_compute_merge_count")
     refused = fields.Text("Not Undone", readonly=True)
     undone_count = fields.Integer("Undone", readonly=True)
     partly_count = fields.Integer("Partly Undone", readonly=True)

@@ -1,8 +1,7 @@
 from odoo import models
 
 from ..journal import current
-
-MERGED = "omni_merged"
+from ..models.res_partner_merge import MERGED
 
 
 class BasePartnerMergeAutomaticWizard(models.TransientModel):
@@ -36,9 +35,10 @@ class BasePartnerMergeAutomaticWizard(models.TransientModel):
         journal = current(self.env)
         if journal is not None:
             pairs = dict.fromkeys(src_records.ids, dst_record.id)
-            journal.mover.move_records(src_records._table, pairs)
-        elif not self.env.context.get(MERGED):
-            super()._update_foreign_keys_generic(model, src_records, dst_record)
+            return journal.mover.move_records(src_records._table, pairs)
+        if self.env.context.get(MERGED):
+            return None
+        return super()._update_foreign_keys_generic(model, src_records, dst_record)
 
     def _update_reference_fields_generic(
         self, referenced_model, src_records, dst_record, additional_update_records=None
@@ -49,22 +49,14 @@ class BasePartnerMergeAutomaticWizard(models.TransientModel):
                 ids = (referenced_model, record.id, dst_record.id)
                 journal.mover.move_company_values(*ids)
                 journal.mover.move_properties(*ids)
-        elif not self.env.context.get(MERGED):
-            super()._update_reference_fields_generic(
-                referenced_model, src_records, dst_record, additional_update_records
-            )
+            return None
+        if self.env.context.get(MERGED):
+            return None
+        return super()._update_reference_fields_generic(
+            referenced_model, src_records, dst_record, additional_update_records
+        )
 
     def _update_values(self, src_partners, dst_partner):
-        if not self.env.context.get(MERGED):
-            super()._update_values(src_partners, dst_partner)
-
-
-class ResPartner(models.Model):
-    _inherit = "res.partner"
-
-    def unlink(self):
-        """Those whom the wizard has merged are archived, and stay."""
-        if not self.env.context.get(MERGED):
-            return super().unlink()
-        merged = self.filtered("merged_into_id")
-        return super(ResPartner, self - merged).unlink()
+        if self.env.context.get(MERGED):
+            return None
+        return super()._update_values(src_partners, dst_partner)
