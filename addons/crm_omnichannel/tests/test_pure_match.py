@@ -179,9 +179,14 @@ class TestPureMatcher(BaseCase):
         # heavy libraries, which no worker imports
         import pandas as pd
 
-        from odoo.addons.crm_omnichannel.tools import matcher
+        from odoo.addons.crm_omnichannel.tools import (
+            match_frames,
+            match_splink,
+            matcher,
+        )
 
         cls.pd, cls.matcher = pd, matcher
+        cls.frames, cls.splink = match_frames, match_splink
 
     def frame(self, rows, **columns):
         frame = self.pd.DataFrame(rows)
@@ -301,20 +306,20 @@ class TestPureMatcher(BaseCase):
         model = match_model.Model.start("person", 10)
         codes = [comparison.code for comparison in KINDS["person"]]
         text = json.dumps(
-            self.matcher.settings(
-                model, codes, ["key_0"], "spark"
-            ).create_settings_dict("spark")
+            self.splink.settings(model, codes, ["key_0"], "spark").create_settings_dict(
+                "spark"
+            )
         )
         self.assertIn("jaro_winkler(", text)
         self.assertNotIn("jaro_winkler_similarity", text)
 
     def test_a_crowd_brings_nobody_together(self):
         rows = [{"name": f"N{number} Fir", "city": "Ulm"} for number in range(2000)]
-        frame = self.matcher.prepared(self.frame(rows))["person"]
-        keys = self.matcher.block_keys(frame, "person")
+        frame = self.frames.prepared(self.frame(rows))["person"]
+        keys = self.frames.block_keys(frame, "person")
         for name in keys:
             sizes = keys[name].value_counts()
-            self.assertLessEqual(sizes.max(), self.matcher.CROWD)
+            self.assertLessEqual(sizes.max(), self.frames.CROWD)
 
 
 @tagged("post_install", "-at_install")
