@@ -18,7 +18,7 @@
         "python": [
             "duckdb",
             "jmespath",
-            "opencc",
+            "opencc-python-reimplemented",
             "openpyxl",
             "pandas",
             "phonenumbers",
