@@ -257,16 +257,13 @@ class OmniMatch(models.Model):
                 new.append({"left_id": left, "right_id": right, **vals})
         self._take_back(run, kept)
         self.create(new)
-        _logger.info(
-            "matching: %s pairs in %s", len(found), fields.Datetime.now() - now
-        )
         if counts["sure"]:
             self.env.ref("crm_omnichannel.ir_cron_merge_matches")._trigger()
         return len(found), counts
 
     @api.model
     def _alive(self, partner_ids):
-        """Return ``{id: company id or None}`` of the customers that are still active."""
+        """Return ``{id: company id or None}`` of those who are still active."""
         self.env["res.partner"].flush_model(["active", "company_id"])
         return dict(
             self.env.execute_query(

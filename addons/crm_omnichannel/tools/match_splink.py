@@ -1,0 +1,123 @@
+"""A model as Splink's settings, and a linker that carries them out."""
+
+import logging
+
+import duckdb
+import pandas as pd
+from splink import DuckDBAPI, Linker, SettingsCreator
+
+from .match_comparisons import KINDS
+from .match_conditions import Same
+from .match_frames import ID
+from .match_model import base_share, frequency
+from .match_records import PREPARED
+
+# customers of one company or of none, no company with its contacts, one of them new
+SCOPE = (
+    "l.company_id = r.company_id OR l.company_id = 0 OR r.company_id = 0",
+    "l.parent_id <> r.unique_id AND r.parent_id <> l.unique_id",
+    "l.fresh OR r.fresh",
+)
+
+
+def settings(model, used, keys=(), dialect="duckdb"):
+    """Return a model as Splink's settings, for any of its backends.
+
+    :param model: :class:`Model`
+    :param used: codes of the comparisons to make
+    :param keys: columns of :func:`block_keys`
+    :param str dialect: ``duckdb`` or ``spark``
+    """
+    return SettingsCreator(
+        link_type="dedupe_only",
+        unique_id_column_name=ID,
+        comparisons=[
+            _comparison(comparison, model.shares[comparison.code], dialect)
+            for comparison in KINDS[model.kind]
+            if comparison.code in used
+        ],
+        blocking_rules_to_generate_predictions=[
+            {
+                "blocking_rule": " AND ".join(
+                    [f"l.{key} = r.{key}", *(f"({term})" for term in SCOPE)]
+                )
+            }
+            for key in keys
+        ],
+        probability_two_random_records_match=model.prior,
+        retain_matching_columns=True,
+        retain_intermediate_calculation_columns=True,
+        max_iterations=15,
+    )
+
+
+def _comparison(comparison, shares, dialect):
+    levels = [
+        {
+            "sql_condition": comparison.unknown.sql(dialect),
+            "label_for_charts": "unknown",
+            "is_null_level": True,
+        }
+    ]
+    for level in comparison.levels:
+        m, u = shares[level.code]
+        described = {
+            "sql_condition": "ELSE" if level.when is None else level.when.sql(dialect),
+            "label_for_charts": level.code,
+            "m_probability": m,
+            "u_probability": u,
+        }
+        if level.rare:
+            described["tf_adjustment_column"] = level.rare
+            if not any(other.when == Same(level.rare) for other in comparison.levels):
+                described["disable_tf_exact_match_detection"] = True
+        levels.append(described)
+    return {
+        "output_column_name": comparison.code,
+        "comparison_levels": levels,
+    }
+
+
+def linker_of(frame, model, used, keys=()):
+    api = DuckDBAPI(duckdb.connect(config={"threads": 2}))
+    linker = Linker(
+        api.register(frame),
+        settings(model, used, keys),
+        log_level=logging.ERROR,
+        validate_settings=False,
+    )
+    for name, (_values, table) in frequencies(frame, model, used).items():
+        linker.table_management.register_term_frequency_lookup(
+            api.register(table), name
+        )
+    return linker
+
+
+def frequencies(frame, model, used):
+    """Return ``{column: (counts, table of Splink)}`` of the values' frequencies."""
+    found = {}
+    for comparison in KINDS[model.kind]:
+        for level in comparison.levels:
+            if comparison.code not in used or not level.rare or level.rare in found:
+                continue
+            counts = frame[level.rare].value_counts()
+            base = base_share(comparison, level, model.shares[comparison.code])
+            share = frequency(counts.to_numpy(), len(frame), base)
+            table = pd.DataFrame({level.rare: counts.index, f"tf_{level.rare}": share})
+            found[level.rare] = counts, table
+    return found
+
+
+def used_comparisons(frame, kind):
+    """Return the codes of the comparisons of which two records know something."""
+    return [
+        comparison.code
+        for comparison in KINDS[kind]
+        if (frame[list(_asked(comparison))].notna().sum() > 1).any()
+    ]
+
+
+def _asked(comparison):
+    return {
+        name for name in PREPARED if f"{name}_l" in comparison.unknown.sql("duckdb")
+    }
