@@ -344,10 +344,10 @@ def test_rate_and_busy(odoo_database, platform, channel_id):
     tick(odoo_database)
     assert platform.requests.total() == asked, "a new one waits too"
 
-    def cancel(env):
-        env["omni.sync"].search([("mode", "=", "incremental")]).action_cancel()
+    def remove(env):
+        env["omni.sync"].search([("mode", "=", "incremental")]).unlink()
 
-    run(odoo_database, cancel)
+    run(odoo_database, remove)
 
     def wait_is_over(env):
         past = SQL("(now() AT TIME ZONE 'UTC') - interval '1 second'")

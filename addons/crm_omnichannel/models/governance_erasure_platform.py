@@ -2,6 +2,7 @@ from odoo import api, models
 
 
 class GovernanceErasure(models.AbstractModel):
+    _name = "governance.erasure"
     _inherit = "governance.erasure"
 
     @api.model

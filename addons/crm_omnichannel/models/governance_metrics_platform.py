@@ -4,6 +4,7 @@ from odoo import api, fields, models
 
 
 class GovernanceMetrics(models.AbstractModel):
+    _name = "governance.metrics"
     _inherit = "governance.metrics"
 
     @api.model

@@ -11,6 +11,7 @@ from ..tools.platform import STOP
 class OmniChannel(models.Model):
     """Fetching from the platform, and what happens when that fails."""
 
+    _name = "omni.channel"
     _inherit = "omni.channel"
 
     sync_ids = fields.One2many("omni.sync", "channel_id")
