@@ -137,13 +137,17 @@ class TestCustomerTier(AccountTestInvoicingCommon):
                 self.assertEqual(
                     self.partners.search([("ref", "=", "tier"), condition]), expected
                 )
-        segment = self.env["omni.segment"].create(
-            {
-                "name": "Large",
-                "code": "test-large",
-                "company_id": self.company.id,
-                "domain": "[('ref', '=', 'tier'), ('omni_turnover', '>', 1000)]",
-            }
+        segment = (
+            self.env["omni.segment"]
+            .sudo()
+            .create(
+                {
+                    "name": "Large",
+                    "code": "test-large",
+                    "company_id": self.company.id,
+                    "domain": "[('ref', '=', 'tier'), ('omni_turnover', '>', 1000)]",
+                }
+            )
         )
         self.assertEqual(segment.partner_count, 2)
         self.assertIn(segment, segment._segments_of(self.contact))

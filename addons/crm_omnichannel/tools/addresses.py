@@ -123,7 +123,7 @@ def split_address(text):
     start = _COUNTRY.match(simple)
     position = start.end() if start else 0
     found = _Parser(simple)
-    position = found.read(position)
+    position = found.parse(position)
     return Address(
         found.name(found.province),
         found.name(found.city),
@@ -143,7 +143,7 @@ class _Parser:
     def name(self, code):
         return self.known.names[code] if code else None
 
-    def read(self, position):
+    def parse(self, position):
         """Read the divisions from a position on; return where the rest begins."""
         self.province, position = self._province(position)
         if self.province in _MUNICIPALITIES:
