@@ -27,7 +27,7 @@ LIBRARIES = {
     "rudder": "analytics-node",
 }
 SCRIPTS = Path(__file__).parent / "clients"
-MESSAGES = 200_000 if os.environ.get("VERIFY") else 3_000
+MESSAGES = 200_001 if os.environ.get("VERIFY") else 3_000
 KILLS = 3
 # With faults on the way.
 FEW = 450
