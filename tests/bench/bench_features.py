@@ -52,7 +52,7 @@ def write_data(folder):
     per_visit = 5
     visits = EVENTS // per_visit
     unit = np.repeat(_customers(rng, visits), per_visit)
-    start = np.repeat(rng.uniform(0, 730 * 86400, visits), per_visit)
+    start = np.repeat(rng.uniform(600, 730 * 86400, visits), per_visit)
     step = np.tile(np.arange(per_visit), visits) * 40 + rng.uniform(0, 40, len(unit))
     at = np.datetime64(NOW, "us") - ((start - step) * 1e6).astype("timedelta64[us]")
     kind = rng.choice(3, len(unit), p=(0.5, 0.46, 0.04))
@@ -191,10 +191,15 @@ def by_hand(frames):
     """The same in Polars: masks once, one aggregation a table, a second one by keys."""
     import polars as pl
 
+    known = {
+        name: frame.lazy().filter(pl.col("known_at") < NOW)
+        for name, frame in frames.items()
+        if name != "units"
+    }
     result = frames["units"].lazy()
     for part in (
-        *_events_by_hand(pl, frames["events"].lazy()),
-        *_orders_by_hand(pl, frames["orders"].lazy(), frames["lines"].lazy()),
+        *_events_by_hand(pl, known["events"]),
+        *_orders_by_hand(pl, known["orders"], known["lines"]),
     ):
         result = result.join(part, "unit_id", "left")
     result = result.with_columns(
