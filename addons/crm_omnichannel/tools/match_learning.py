@@ -20,11 +20,11 @@ from .match_splink import frequencies, linker_of, used_comparisons
 FEWEST = 50
 #: the starting figures count as much as so many pairs of each kind
 MATCHES_BEFORE = 100
-PAIRS_BEFORE = 100_000
+PAIRS_BEFORE = 60_000
 #: the starting ratio of two customers of one place counts as so many duplicates
 PLACES_BEFORE = 2
 #: random pairs that u is estimated from
-SAMPLE = 300_000
+SAMPLE = 200_000
 #: pairs that a block of the learning may have
 LEARN_PAIRS = 2_000_000
 #: how many of the true pairs the sure agreements are taken to find
