@@ -38,7 +38,7 @@ class GovernanceMetrics(models.AbstractModel):
             "1 where a channel stopped because its settings are refused",
             labels=("channel",),
         )
-        for access in self.env["omni.token"].search([]):
+        for access in self.env["omni.token"].search([("channel_id", "!=", False)]):
             code = access.channel_id.code
             stopped.add_metric((code,), int(bool(access.problem_code)))
             if access.fetched_at:

@@ -116,9 +116,10 @@ class OmniChannel(models.Model):
 
     @api.depends("type")
     def _compute_takes(self):
-        super()._compute_takes()
+        result = super()._compute_takes()
         for channel in self:
             channel.syncs = channel._adapter().syncs
+        return result
 
     @api.depends("type")
     def _compute_mapping_id(self):

@@ -64,7 +64,7 @@ class OmniSync(models.Model):
     )
     state = fields.Json("Cursor", readonly=True)
     facts = fields.Json(readonly=True)
-    step = fields.Char("Step", compute="_compute_step")
+    step = fields.Char(compute="_compute_step")
     revision = fields.Integer("Pages", readonly=True, required=True, default=0)
     not_before = fields.Datetime("Waits Until", readonly=True)
     started_at = fields.Datetime(

@@ -59,7 +59,7 @@ class TestPlatformChannel(TransactionCase):
                 }
             ],
         }
-        return WeComAdapter.read(state, answer, {})
+        return WeComAdapter.read_answer(state, answer, {})
 
     def records(self):
         return self.env["omni.record"].search(

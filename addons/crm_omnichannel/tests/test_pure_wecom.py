@@ -58,7 +58,7 @@ class TestWeCom(BaseCase):
         documents = []
         facts = facts or {}
         for answer in answers:
-            page = wecom.read(state, answer, facts)
+            page = wecom.read_answer(state, answer, facts)
             documents += page.documents
             facts = facts if page.facts is None else page.facts
             state = page.state
@@ -83,7 +83,7 @@ class TestWeCom(BaseCase):
             "external_contact": {"external_userid": "w1"},
             "follow_info": {"userid": "m1", "tag_id": ["e1", "gone"]},
         }
-        page = wecom.read(
+        page = wecom.read_answer(
             state,
             {"external_contact_list": [item], "next_cursor": "C"},
             {"tags": {"e1": ["G", "A"]}},
@@ -94,7 +94,7 @@ class TestWeCom(BaseCase):
             document.content["tags"], [{"id": "e1", "group": "G", "name": "A"}]
         )
         self.assertEqual(wecom.request(page.state).body["cursor"], "C")
-        last = wecom.read(page.state, {"external_contact_list": []}, {})
+        last = wecom.read_answer(page.state, {"external_contact_list": []}, {})
         self.assertIsNone(last.state)
         self.assertFalse(documents)
 
@@ -103,7 +103,7 @@ class TestWeCom(BaseCase):
         tag = {"group_name": "G", "tag_name": "A", "tag_id": "e1", "type": 1}
         own = {"group_name": "own", "tag_name": "note", "type": 2}
         state = wecom.subject_state("contact:w1")
-        one = wecom.read(
+        one = wecom.read_answer(
             state,
             {
                 "external_contact": contact,
@@ -112,7 +112,7 @@ class TestWeCom(BaseCase):
             {},
         )
         batch = {"step": "contacts", "batches": [["m1"]], "cursor": ""}
-        many = wecom.read(
+        many = wecom.read_answer(
             {**batch, "full": True, "groups": False},
             {
                 "external_contact_list": [
@@ -135,21 +135,23 @@ class TestWeCom(BaseCase):
     def test_followers_over_several_pages(self):
         state = wecom.subject_state("contact:w1")
         answer = {"external_contact": {"external_userid": "w1"}}
-        page = wecom.read(
+        page = wecom.read_answer(
             state,
             {**answer, "follow_user": [{"userid": "m1"}], "next_cursor": "C"},
             {},
         )
         self.assertFalse(page.wholes, "not all of them are known yet")
         self.assertEqual(wecom.request(page.state).query["cursor"], "C")
-        page = wecom.read(page.state, {**answer, "follow_user": [{"userid": "m2"}]}, {})
+        page = wecom.read_answer(
+            page.state, {**answer, "follow_user": [{"userid": "m2"}]}, {}
+        )
         self.assertEqual(page.wholes[0].members, {"m1", "m2"})
 
     def test_incremental_asks_where_somebody_is_new(self):
         state = wecom.start("incremental", {"groups": False})
         _documents, state = self.chain(state, {}, {"follow_user": ["m1", "m2"]})
-        page = wecom.read(state, {"external_userid": ["w1"]}, {})
-        page = wecom.read(page.fresh_state, {"external_userid": ["w2"]}, {})
+        page = wecom.read_answer(state, {"external_userid": ["w1"]}, {})
+        page = wecom.read_answer(page.fresh_state, {"external_userid": ["w2"]}, {})
         self.assertEqual(page.state["batches"], [["m1"]])
         self.assertEqual(page.fresh_state["batches"], [["m1", "m2"]])
 
@@ -188,7 +190,7 @@ class TestWeCom(BaseCase):
                 page = wecom.skip(state, NOT_IN_RANGE)
             else:
                 fetched += members
-                page = wecom.read(state, {}, {})
+                page = wecom.read_answer(state, {}, {})
             state = page.state
             if not state:
                 break
@@ -207,7 +209,7 @@ class TestWeCom(BaseCase):
             {"userid": "w1", "type": 2, "name": "王", "unionid": "u1"},
         ]
         group = {"group_chat": {"chat_id": "c1", "name": "G", "member_list": members}}
-        page = wecom.read(state, group, {})
+        page = wecom.read_answer(state, group, {})
         [document] = page.documents
         self.assertEqual(document[:3], ("group", "w1", "c1"))
         self.assertEqual(page.wholes, [("group", "part", "c1", {"w1"})])
@@ -218,7 +220,7 @@ class TestWeCom(BaseCase):
         self.assertFalse(found.wholes)
         state = found.state
         self.assertEqual(state, {"step": "groups", "cursor": "C"})
-        self.assertIsNone(wecom.read(state, {"group_chat_list": []}, {}).state)
+        self.assertIsNone(wecom.read_answer(state, {"group_chat_list": []}, {}).state)
 
     def test_subjects(self):
         self.assertIsNone(wecom.subject_state("other:text"))

@@ -2,9 +2,9 @@
 
 A synchronisation is a chain of requests. Where it stands is a small *state*, a JSON
 object that only the adapter understands: ``request(state)`` says what to ask next,
-``read(state, answer)`` what the answer holds and where it goes on. Whoever drives it
-stores the state together with what was read, so a crash repeats one request at most.
-Nothing here knows the network, a clock or a database.
+``read_answer(state, answer, facts)`` what the answer holds and where it goes on.
+Whoever drives it stores the state together with what was read, so a crash repeats one
+request at most. Nothing here knows the network, a clock or a database.
 """
 
 from typing import NamedTuple
@@ -125,7 +125,7 @@ def read_page(adapter, state, answer, facts):
     :return: ``(Page, failure)``, one of them None
     """
     try:
-        return adapter.read(state, answer, facts), None
+        return adapter.read_answer(state, answer, facts), None
     except (AttributeError, KeyError, TypeError, ValueError):
         # it has not the form that the platform documents
         return None, Failure(REFUSED, "bad_answer", {})
@@ -186,7 +186,7 @@ class PlatformAdapter(Adapter):
         raise NotImplementedError
 
     @classmethod
-    def read(cls, state, answer, facts):
+    def read_answer(cls, state, answer, facts):
         """Return the :class:`Page` that an answer is.
 
         :param dict facts: what the adapter remembered

@@ -132,7 +132,7 @@ class WeComAdapter(PlatformAdapter):
         return getattr(cls, f"_ask_{state['step']}")(state)
 
     @classmethod
-    def read(cls, state, answer, facts):
+    def read_answer(cls, state, answer, facts):
         return getattr(cls, f"_read_{state['step']}")(state, answer, facts)
 
     @classmethod
