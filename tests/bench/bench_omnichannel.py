@@ -87,10 +87,11 @@ def clone(record, count, **columns):
         SQL("%s, %s", name, value) for name, value in columns.items()
     )
     env.cr.execute(SQL(
-        "INSERT INTO %s SELECT (jsonb_populate_record(NULL::%s, to_jsonb(one) ||"
-        " jsonb_build_object('id', nextval(%s::regclass), %s))).*"
-        " FROM %s AS one, generate_series(1, %s) AS n WHERE one.id = %s",
-        table, table, record._table + "_id_seq", new, table, count, record.id,
+        "INSERT INTO %s SELECT new.* FROM %s AS one, generate_series(1, %s) AS n,"
+        " LATERAL jsonb_populate_record(NULL::%s, to_jsonb(one) ||"
+        " jsonb_build_object('id', nextval(%s::regclass), %s)) AS new"
+        " WHERE one.id = %s",
+        table, table, count, table, record._table + "_id_seq", new, record.id,
     ))
 
 def customer(entries):
@@ -160,10 +161,11 @@ env.cr.execute(
 for [statement] in env.cr.fetchall():
     env.cr.execute(statement)
 env.cr.execute(
-    "INSERT INTO res_partner SELECT (jsonb_populate_record(NULL::res_partner,"
-    " to_jsonb(one) || jsonb_build_object('id', nextval('res_partner_id_seq'),"
-    " 'color', n %% 10))).*"
-    " FROM res_partner AS one, generate_series(1, %s) AS n WHERE one.id = %s",
+    "INSERT INTO res_partner SELECT new.*"
+    " FROM res_partner AS one, generate_series(1, %s) AS n,"
+    " LATERAL jsonb_populate_record(NULL::res_partner, to_jsonb(one) ||"
+    " jsonb_build_object('id', nextval('res_partner_id_seq'), 'color', n %% 10)) AS new"
+    " WHERE one.id = %s",
     [{partners}, partner.id],
 )
 env.cr.execute("ANALYZE res_partner")
