@@ -25,7 +25,7 @@ SCREENS = (
     "walk-ticket",
     "walk-policy",
     "walk-lineage",
-    "live-rows",
+    "live-shop",
 )
 LANGUAGES = {"en_US": "en", "zh_CN": "zh"}
 
