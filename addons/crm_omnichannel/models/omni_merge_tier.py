@@ -16,7 +16,7 @@ class OmniMerge(models.Model):
         if not any(tiers for (tiers,) in rows.values()):
             return
         below = owner.search([("commercial_partner_id", "=", owner.id)])
-        companies = self.env["res.company"].sudo().search([])
+        companies = self.env["res.company"].sudo().search([("active", "=", True)])
         with opened.watch("res_partner", columns, (owner | below).ids):
             for company in companies:
                 owner.with_company(company)._refresh_customer_tier()
