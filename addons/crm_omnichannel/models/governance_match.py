@@ -63,3 +63,15 @@ class GovernanceLineage(models.AbstractModel):
             yield Edge(
                 f"res.partner.{field}", "omni.match.probability", "match", direct=False
             )
+
+
+class GovernanceLineageEdge(models.Model):
+    _name = "governance.lineage.edge"
+    _inherit = "governance.lineage.edge"
+
+    @api.model
+    def _kind_names(self):
+        return {
+            **super()._kind_names(),
+            "match": self.env._("Search for duplicate customers"),
+        }
