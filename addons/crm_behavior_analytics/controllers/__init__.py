@@ -1,1 +1,1 @@
-from . import check, tracking
+from . import check, serving, tracking

@@ -4,6 +4,7 @@ from . import (
     behavior_feature_provider,
     behavior_landing,
     behavior_prediction,
+    behavior_prediction_job,
     behavior_prediction_version,
     behavior_score,
     behavior_source,

@@ -13,7 +13,7 @@ from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.addons.crm_omnichannel.runner import end_process
 
 from ..messages import MESSAGES
-from ..tools.training import Finding
+from ..tools.gates import Finding
 from .generated import customers
 
 CUSTOMERS = 400
@@ -270,8 +270,23 @@ class TestPrediction(PredictionCase):
     def test_sentences(self):
         """Every finding of the trainer has its sentence, in both languages."""
         version = self.env["behavior.prediction.version"]
-        params = {"found": 1, "needed": 2, "auc": 0.5, "rule_auc": 0.6, "rule": "x"}
+        params = {
+            "found": 1,
+            "needed": 2,
+            "auc": 0.5,
+            "rule_auc": 0.6,
+            "rule": "x",
+            "feature": "tenure_days",
+            "days": 40,
+            "horizon": 67,
+        }
         for code in (
+            "all_negative",
+            "all_positive",
+            "leak_suspected",
+            "no_signal",
+            "stale_data",
+            "too_stale",
             "few_units",
             "few_positives",
             "few_negatives",

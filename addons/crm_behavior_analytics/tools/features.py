@@ -18,7 +18,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-#: columns of a table that are filled in after the row became known
+#: columns of a table that are filled in after the row became known; a module of
+#: definitions may have a ``LATER`` of its own
 LATER = {
     "invoices": ("paid_at",),
     "deliveries": ("done_at",),
@@ -77,11 +78,11 @@ def _days(seconds):
     return (seconds / SECONDS_A_DAY).floor()
 
 
-def as_known(table, name, as_of):
+def as_known(table, later, as_of):
     """A table as it was known at a moment.
 
     :param table: Ibis table
-    :param str name: its name, see ``LATER``
+    :param tuple later: columns that are filled in after the row became known
     :param datetime as_of: the moment
     """
     import ibis
@@ -89,18 +90,19 @@ def as_known(table, name, as_of):
     known = table.filter(table.known_at < as_of)
     masked = {
         column: ibis.cases((known[column] < as_of, known[column]), else_=ibis.null())
-        for column in LATER.get(name, ())
+        for column in later
     }
     return known.mutate(**masked) if masked else known
 
 
-def compute(connection, units, as_of, definitions):
+def compute(connection, units, as_of, definitions, later=LATER):
     """Compute features as of a moment.
 
     :param connection: Ibis backend that holds the tables by their names
     :param units: Ibis table with the column ``unit_id``
     :param datetime as_of: naive UTC
     :param list definitions: :class:`Feature`, derived ones after what they need
+    :param dict later: table → columns filled in after a row became known
     :return: Ibis expression with ``unit_id`` and one float column for each definition,
         in their order
     """
@@ -112,7 +114,7 @@ def compute(connection, units, as_of, definitions):
         if feature.table:
             tables.setdefault(feature.table, []).append(feature)
     for name, features in sorted(tables.items()):
-        table = as_known(connection.table(name), name, as_of)
+        table = as_known(connection.table(name), later.get(name, ()), as_of)
         aggregated = table.group_by("unit_id").aggregate(
             **{feature.code: feature.build(table, as_of) for feature in features}
         )
