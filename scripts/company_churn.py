@@ -29,6 +29,7 @@ PROVIDERS = (
     "crm_behavior_analytics_tools.features_behavior",
     "crm_ticket_routing_tools.features_tickets",
 )
+PURCHASES = ("orders_repeat", "order_span_days", "tenure_days")
 DAY = timedelta(days=1)
 
 
@@ -127,7 +128,7 @@ def prepare_spec(as_of, label, tables):
         "label_params": {"min_acts": 1, "active_days": label["eligible_days"]},
         "label_tables": ["orders"],
         "rule": "days_since_order",
-        "purchases": ["orders_repeat", "order_span_days", "tenure_days"],
+        "purchases": PURCHASES,
         "as_of": as_of.isoformat(),
         "horizon_days": label["horizon_days"],
         "gap_days": label["gap_days"],

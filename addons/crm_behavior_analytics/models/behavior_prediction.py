@@ -197,7 +197,7 @@ class BehaviorPrediction(models.Model):
     )
     findings_text = fields.Text("Why Not", compute="_compute_last_version_id")
     auc = fields.Float("AUC", related="version_id.auc", digits=(4, 3), aggregator=None)
-    preview = fields.Json(readonly=True, copy=False)
+    preview = fields.Json("Counts of the Past", readonly=True, copy=False)
     preview_html = fields.Html(
         "Preview", compute="_compute_preview_html", sanitize=False
     )

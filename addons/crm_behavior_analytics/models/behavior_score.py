@@ -94,6 +94,7 @@ class BehaviorScore(models.Model):
         :param list rows: ``[res_id, score, reasons]``
         :param datetime as_of: naive UTC
         """
+        self.env["res.partner"].flush_model(["user_id"])
         owners = self._owners(prediction.res_model, [row[0] for row in rows])
         rows = [row for row in rows if row[0] in owners]
         self.env.cr.execute(
