@@ -67,8 +67,8 @@ MESSAGES = {
         " seen. Shorten the horizon or wait."
     ),
     "worse_than_rule": _lt(
-        "No model ranks better than the simple rule “%(rule)s” (AUC %(auc)s against"
-        " %(rule_auc)s), so the rule is used."
+        "No model ranks clearly better than the simple rule “%(rule)s” (AUC %(auc)s"
+        " against %(rule_auc)s): the rule is enough."
     ),
 }
 

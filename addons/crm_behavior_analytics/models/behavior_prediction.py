@@ -163,6 +163,16 @@ class BehaviorPrediction(models.Model):
         aggregator=None,
         help="Days between two moments of the past that are looked at.",
     )
+    currency_id = fields.Many2one(related="company_id.currency_id")
+    contact_cost = fields.Monetary(
+        help="What it costs to look after one customer.", tracking=True
+    )
+    contact_value = fields.Monetary(
+        "Value of a Hit",
+        help="What it brings on average to look after a customer whom it would happen"
+        " to: the value of staying, times the chance that looking after helps.",
+        tracking=True,
+    )
     medium_from = fields.Float("Medium from", default=0.4, digits=(3, 2))
     high_from = fields.Float("High from", default=0.7, digits=(3, 2))
     seed = fields.Integer(

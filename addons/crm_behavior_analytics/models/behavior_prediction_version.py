@@ -3,6 +3,7 @@ import base64
 from markupsafe import Markup
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.tools.misc import formatLang
 
 from ..messages import render
@@ -187,21 +188,40 @@ class BehaviorPredictionVersion(models.Model):
                 else False
             )
 
-    @api.depends("report")
+    @api.depends("report", "prediction_id.contact_cost", "prediction_id.contact_value")
     @api.depends_context("lang")
     def _compute_quality_html(self):
         for version in self:
             report = version.report or {}
-            version.flagging_html = self._render_table(
-                (self.env._("Looked After"), self.env._("Hit"), self.env._("Found")),
+            titles = [
+                self.env._("Looked After"),
+                self.env._("Hit"),
+                self.env._("Found"),
+            ]
+            rows = [
                 [
-                    [
-                        self._percent(entry[name])
-                        for name in ("share", "precision", "recall")
-                    ]
-                    for entry in report.get("flagging", ())
-                ],
-            )
+                    self._percent(entry[name])
+                    for name in ("share", "precision", "recall")
+                ]
+                for entry in report.get("flagging", ())
+            ]
+            prediction = version.prediction_id
+            if prediction.contact_value:
+                titles.append(self.env._("Gain for 100 Customers"))
+                for row, entry in zip(rows, report.get("flagging", ()), strict=True):
+                    gain = (
+                        entry["precision"] * prediction.contact_value
+                        - prediction.contact_cost
+                    )
+                    row.append(
+                        formatLang(
+                            self.env,
+                            100 * entry["share"] * gain,
+                            digits=0,
+                            currency_obj=prediction.currency_id,
+                        )
+                    )
+            version.flagging_html = self._render_table(titles, rows)
             version.calibration_html = self._render_table(
                 (self.env._("Stated"), self.env._("Seen"), self.env._("Rows")),
                 [
@@ -289,6 +309,24 @@ class BehaviorPredictionVersion(models.Model):
                 "units": report["units"],
             }
         return self.create(values)
+
+    # --- ACTIONS ---
+
+    def action_use(self):
+        """Put an earlier version to use again."""
+        self.ensure_one()
+        prediction = self.prediction_id
+        prediction.check_access("write")
+        if not self.kind:
+            raise UserError(self.env._("This version has no model."))
+        # sudo: versions are written by the training alone; the right to the prediction
+        # was checked
+        prediction.version_id.sudo().state = "retired"
+        self.sudo().state = "active"
+        prediction.write({"version_id": self.id, "state": "active"})
+        return True
+
+    # --- MODEL ---
 
     @api.model
     def _served(self, code, company):

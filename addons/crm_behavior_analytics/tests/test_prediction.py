@@ -519,7 +519,39 @@ class TestPrediction(PredictionCase):
             " highest scores: from 35 % on.",
         )
         self.assertIn("90.0 %", self.version.flagging_html)
+        self.prediction.write({"contact_cost": 20, "contact_value": 100})
+        # ten of a hundred are looked after, nine of them are hits
+        self.assertIn("700", self.version.flagging_html)
         self.assertIn("77", self.version.calibration_html)
+
+    def test_back_to_an_earlier_version(self):
+        earlier, bare = self.version.create(
+            [
+                {
+                    "prediction_id": self.prediction.id,
+                    "number": number,
+                    "state": "retired",
+                    "kind": kind,
+                }
+                for number, kind in ((2, "logistic"), (3, False))
+            ]
+        )
+        self.prediction.write({"version_id": self.version.id, "state": "active"})
+        company = {"company_id": self.company.id, "company_ids": self.company.ids}
+        manager, user = (
+            new_test_user(self.env, f"prediction_back_{name}", group, **company)
+            for name, group in (
+                ("manager", "crm_behavior_analytics.group_behavior_manager"),
+                ("user", "crm_behavior_analytics.group_behavior_user"),
+            )
+        )
+        with self.assertRaises(AccessError):
+            earlier.with_user(user).action_use()
+        with self.assertRaisesRegex(UserError, "no model"):
+            bare.with_user(manager).action_use()
+        earlier.with_user(manager).action_use()
+        self.assertEqual(self.prediction.version_id, earlier)
+        self.assertEqual((earlier.state, self.version.state), ("active", "retired"))
 
     def test_what_counts_can_be_chosen(self):
         self.prediction.chosen_domain = "[('country_id.code', '=', 'CN')]"

@@ -263,21 +263,9 @@ def train(
         raise ValueError("No fold has both outcomes on either side: see check_data")
     kinds = [kind for kind in KINDS if kind != "bgnbd" or purchases]
     settings = (seed, threads, rule, purchases)
-    scores, report_folds = {}, []
-    for number, (train_rows, test_rows) in enumerate(folds):
-        seen = {name: column[train_rows] for name, column in data.items()}
-        unseen = {name: column[test_rows] for name, column in data.items()}
-        entry = {"train_rows": len(train_rows), "rows": len(test_rows)}
-        known = seen, labels[train_rows], names, groups[train_rows]
-        for kind in kinds:
-            model = _fit(kind, *known, *settings)
-            scores.setdefault(kind, []).append(model.predict(unseen))
-            entry[kind] = auc(labels[test_rows], model.margin(unseen))
-            if kind == "rule":
-                entry["rule_feature"] = model.names[0]
-        report_folds.append(entry)
-        if progress:
-            progress((number + 1) / (len(folds) + 1))
+    scores, report_folds = _test(
+        data, labels, names, folds, groups, kinds, settings, progress
+    )
     tested = np.concatenate([test_rows for _train_rows, test_rows in folds])
     quality = {}
     for kind, parts in scores.items():
@@ -290,28 +278,16 @@ def train(
         model.contributions({name: column[tested] for name, column in data.items()})
     ).mean(axis=0)
     area = quality[chosen]["auc"]
-    # The moments share their units: they count as one.
-    positives = labels[tested].sum() / len(folds)
-    interval = auc_interval(area, positives, len(tested) / len(folds) - positives)
+    # A unit that is tested at several moments counts once.
+    units = len(set(groups[tested].tolist()))
+    positives = labels[tested].mean() * units
+    interval = auc_interval(area, positives, units - positives)
     findings = check_leaks(data, labels, names)
     if interval[0] <= 0.5:
         findings.append(Finding("no_signal", {"auc": round(area, 4)}))
     usable = not findings
     if chosen == "rule":
-        best = max(
-            (kind for kind in quality if kind != "rule"),
-            key=lambda kind: quality[kind]["auc"],
-        )
-        findings.append(
-            Finding(
-                "worse_than_rule",
-                {
-                    "auc": round(quality[best]["auc"], 4),
-                    "rule_auc": round(area, 4),
-                    "rule": report_folds[-1]["rule_feature"],
-                },
-            )
-        )
+        findings.append(_rule_finding(quality, report_folds[-1]["rule_feature"]))
     seen_scores = np.concatenate(scores[chosen])
     curve = calibration_curve(labels[tested], seen_scores)
     share, threshold = flag_for_recall(labels[tested], seen_scores, RECALL)
@@ -345,6 +321,42 @@ def train(
     if progress:
         progress(1.0)
     return model, report
+
+
+def _test(data, labels, names, folds, groups, kinds, settings, progress):
+    """Every kind of model on the rows of each fold that it was not trained on.
+
+    :return: (dict of kind → list of scores by fold, list of dicts by fold)
+    """
+    scores, report_folds = {}, []
+    for number, (train_rows, test_rows) in enumerate(folds):
+        seen = {name: column[train_rows] for name, column in data.items()}
+        unseen = {name: column[test_rows] for name, column in data.items()}
+        entry = {"train_rows": len(train_rows), "rows": len(test_rows)}
+        known = seen, labels[train_rows], names, groups[train_rows]
+        for kind in kinds:
+            model = _fit(kind, *known, *settings)
+            scores.setdefault(kind, []).append(model.predict(unseen))
+            entry[kind] = auc(labels[test_rows], model.margin(unseen))
+            if kind == "rule":
+                entry["rule_feature"] = model.names[0]
+        report_folds.append(entry)
+        if progress:
+            progress((number + 1) / (len(folds) + 1))
+    return scores, report_folds
+
+
+def _rule_finding(quality, feature):
+    """That nothing is clearly better than the rule of a feature."""
+    best = max(values["auc"] for kind, values in quality.items() if kind != "rule")
+    return Finding(
+        "worse_than_rule",
+        {
+            "auc": round(best, 4),
+            "rule_auc": round(quality["rule"]["auc"], 4),
+            "rule": feature,
+        },
+    )
 
 
 def _choose(quality):
