@@ -40,6 +40,7 @@ class LabelMethod(NamedTuple):
     purchases: tuple = ()
 
 
+ORDERS = ("orders",)
 PURCHASES = ("orders_repeat", "order_span_days", "tenure_days")
 LABEL_METHODS = {
     "no_order": LabelMethod(
@@ -48,7 +49,7 @@ LABEL_METHODS = {
         "res.partner",
         "commerce",
         "days_since_order",
-        ("orders",),
+        ORDERS,
         PURCHASES,
     ),
     "no_activity": LabelMethod(
@@ -57,7 +58,7 @@ LABEL_METHODS = {
         "res.partner",
         "commerce behavior",
         "days_since_order",
-        ("orders", "events"),
+        (*ORDERS, "events"),
         PURCHASES,
     ),
     "order": LabelMethod(
@@ -66,7 +67,7 @@ LABEL_METHODS = {
         "res.partner",
         "commerce",
         "days_since_order",
-        ("orders",),
+        ORDERS,
         PURCHASES,
     ),
 }
@@ -304,8 +305,17 @@ class BehaviorPrediction(models.Model):
                 }
                 for one in reversed(moments)
             ],
-            "now": self.preview["now"],
-            "rate": f"{100 * sum(rates) / len(rates):.1f} %" if rates else False,
+            "summary": self.env._(
+                "On average it happened to %(rate)s %%. %(now)s customers would be scored"
+                " now.",
+                rate=f"{100 * sum(rates) / len(rates):.1f}",
+                now=self.preview["now"],
+            )
+            if rates
+            else self.env._(
+                "The facts do not go back far enough to count anything: shorten the"
+                " horizon or wait."
+            ),
             "findings": [
                 self.env["behavior.prediction.version"]._render_finding(finding)
                 for finding in self.preview["findings"]
