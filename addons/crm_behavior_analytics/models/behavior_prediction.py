@@ -306,8 +306,8 @@ class BehaviorPrediction(models.Model):
                 for one in reversed(moments)
             ],
             "summary": self.env._(
-                "On average it happened to %(rate)s %%. %(now)s customers would be scored"
-                " now.",
+                "On average it happened to %(rate)s %%. %(now)s customers would be"
+                " scored now.",
                 rate=f"{100 * sum(rates) / len(rates):.1f}",
                 now=self.preview["now"],
             )
