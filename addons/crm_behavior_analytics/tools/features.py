@@ -95,19 +95,21 @@ def as_known(table, later, as_of):
     return known.mutate(**masked) if masked else known
 
 
-def compute(connection, units, as_of, definitions, later=LATER):
+def compute(connection, units, as_of, definitions, later=None):
     """Compute features as of a moment.
 
     :param connection: Ibis backend that holds the tables by their names
     :param units: Ibis table with the column ``unit_id``
     :param datetime as_of: naive UTC
     :param list definitions: :class:`Feature`, derived ones after what they need
-    :param dict later: table → columns filled in after a row became known
+    :param dict later: table → columns filled in after a row became known; None:
+        ``LATER``
     :return: Ibis expression with ``unit_id`` and one float column for each definition,
         in their order
     """
     import ibis
 
+    later = LATER if later is None else later
     result = units.select("unit_id")
     tables = {}
     for feature in definitions:
