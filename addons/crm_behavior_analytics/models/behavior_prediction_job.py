@@ -83,9 +83,7 @@ class BehaviorPrediction(models.Model):
         """What a job is told, see ``tools/prediction.py``."""
         label = self._label_methods()[self.label_method]
         codes = self._feature_codes(providers)
-        names = [
-            name.removesuffix(".parquet") for name in tables if name != tool.LAKE_FILE
-        ]
+        names = tool.table_names(tables)
         return {
             "providers": [provider.module for provider in providers],
             "without": self.excluded_feature_ids.mapped("code"),

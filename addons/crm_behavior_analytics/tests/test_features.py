@@ -127,11 +127,6 @@ class Oracle:
         ]
         year = [d for d in self.deliveries if self._in(d["known_at"], 365)]
         pages = [e["at"] for e in self.events if e["type"] == "page"]
-        seen = {
-            e["at"].date()
-            for e in self.events
-            if e["type"] != "identify" and self._in(e["at"], 30)
-        }
         year_lines = self._recent(self.lines, 365)
         year_goods = self._recent(self.goods, 365)
         delivered = [goods for goods in year_goods if not goods["returned"]]

@@ -121,6 +121,13 @@ def build(frames, spec, moments, definitions):
     return pl.concat(parts).sort("time", "unit_id")
 
 
+def table_names(files):
+    """The names of the tables among the files of a job."""
+    return [
+        name.removesuffix(".parquet") for name in files if name.endswith(".parquet")
+    ]
+
+
 def read_tables(folder, spec):
     """The Parquet files of a folder as Polars frames.
 
