@@ -81,6 +81,18 @@ def install_into(folder, *packages):
     )
 
 
+def download_source(folder, package):
+    """The source archive of ``package`` into ``folder``; nothing is installed."""
+    run(
+        [
+            *(*_pip(VENV), "download", "--no-deps", "--no-binary", ":all:"),
+            *("--no-build-isolation", "--dest", folder, package),
+        ],
+        log=LOGS / "pip.log",
+        hint=f"{package} could not be downloaded",
+    )
+
+
 def _pip(venv):
     return [venv / "bin/python", "-m", "pip", "--quiet", "--no-input"]
 

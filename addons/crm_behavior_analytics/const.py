@@ -1,5 +1,7 @@
 #: What a write key may do: append events, nothing else.
 SCOPE = "behavior.append"
+#: What a key of the model server may do: ask for predictions, nothing else.
+PREDICT_SCOPE = "behavior.predict"
 
 #: What the tracking script tells by itself of how a page was used. It is for reports;
 #: a customer's timeline shows what somebody did.

@@ -41,6 +41,7 @@ CATEGORIES = {
     "shop": _lt("Shop"),
     "rhythm": _lt("Rhythm"),
     "channel": _lt("Channels"),
+    "service": _lt("Service"),
 }
 #: what a value counts
 UNITS = {
@@ -56,6 +57,11 @@ MEASURES = {
         _lt("%(many)s, %(window)s days"),
         _lt("Number of %(many)s in the last %(window)s days."),
         _lt("%(many)s in %(window)s days: %(value)s"),
+    ),
+    "count_ever": FeatureText(
+        _lt("%(many)s, ever"),
+        _lt("Number of %(many)s since the first day."),
+        _lt("%(many)s since the first day: %(value)s"),
     ),
     "days": FeatureText(
         _lt("Days with %(many)s, %(window)s days"),

@@ -35,6 +35,30 @@ MESSAGES = {
         " the page, and what is sent."
     ),
     # why there is no model, or why it is not put to use (tools/training.py)
+    "all_negative": _lt(
+        "What is to be foretold has never happened among %(found)s customers: there is"
+        " nothing to learn from."
+    ),
+    "all_positive": _lt(
+        "What is to be foretold has happened to all %(found)s customers: there is"
+        " nothing to tell apart."
+    ),
+    "leak_suspected": _lt(
+        "“%(feature)s” alone tells the outcome almost without fail (AUC %(auc)s): it"
+        " seems to be filled in afterwards. Leave it out and train again."
+    ),
+    "no_signal": _lt(
+        "Nothing that is known tells who it will be better than chance does"
+        " (AUC %(auc)s)."
+    ),
+    "stale_data": _lt(
+        "The newest facts are %(days)s days old: what has happened since is not looked"
+        " at. Import the newer data, then train again."
+    ),
+    "too_stale": _lt(
+        "The newest facts are %(days)s days old, older than the %(horizon)s days that"
+        " are to be foretold. Import the newer data, then train again."
+    ),
     "few_units": _lt(
         "There are data of %(found)s customers only; at least %(needed)s are needed."
     ),
@@ -55,8 +79,8 @@ MESSAGES = {
         " seen. Shorten the horizon or wait."
     ),
     "worse_than_rule": _lt(
-        "The model does not rank better than the simple rule “%(rule)s” (AUC %(auc)s"
-        " against %(rule_auc)s), so it is not put to use."
+        "No model ranks clearly better than the simple rule “%(rule)s” (AUC %(auc)s"
+        " against %(rule_auc)s): the rule is enough."
     ),
 }
 
@@ -87,6 +111,30 @@ FEATURES = {
         _lt("Days since the last confirmed order."),
         _lt("No order for %(days_since_order)s days, usual gap %(order_gap_mean)s"),
     ),
+    "orders_repeat": FeatureText(
+        _lt("Repeat orders"),
+        _lt("Confirmed orders after the first one."),
+        _lt("Ordered again %(orders_repeat)s times"),
+    ),
+    "order_span_days": FeatureText(
+        _lt("Days from the first order to the last"),
+        _lt("Days between the first confirmed order and the last one."),
+        _lt(
+            "Customer for %(tenure_days)s days, the last order %(days_since_order)s"
+            " days ago"
+        ),
+    ),
+    "orders_missed": FeatureText(
+        _lt("Orders missed"),
+        _lt(
+            "How many orders would have come since the last one at the customer's own"
+            " pace."
+        ),
+        _lt(
+            "No order for %(days_since_order)s days: at the usual pace"
+            " %(orders_missed)s would have come"
+        ),
+    ),
     "tenure_days": FeatureText(
         _lt("Days as a customer"),
         _lt("Days since the first confirmed order."),
@@ -96,6 +144,14 @@ FEATURES = {
         _lt("Usual gap"),
         _lt("Mean number of days between two orders."),
         _lt("Orders every %(order_gap_mean)s days"),
+    ),
+    "order_gap_last": FeatureText(
+        _lt("Last gap"),
+        _lt("Days between the last two orders."),
+        _lt(
+            "The last order came after %(order_gap_last)s days, usually after"
+            " %(order_gap_mean)s"
+        ),
     ),
     "order_gap_ratio": FeatureText(
         _lt("Days since the last order, in usual gaps"),
@@ -107,10 +163,23 @@ FEATURES = {
         _lt("Invoices that were due and not paid."),
         _lt("Overdue invoices: %(invoices_overdue)s, amount %(amount_overdue)s"),
     ),
+    "late_payments_90d": FeatureText(
+        _lt("Late payments, 90 days"),
+        _lt(
+            "Invoices that fell due in the last 90 days and were not paid within two"
+            " weeks."
+        ),
+        _lt("Invoices not paid for two weeks and more: %(late_payments_90d)s"),
+    ),
     "payment_delay_365d": FeatureText(
         _lt("Delay of payments"),
         _lt("Mean days from due date to payment, of the last year's invoices."),
         _lt("Pays %(payment_delay_365d)s days after the due date"),
+    ),
+    "days_since_late_delivery": FeatureText(
+        _lt("Days since a late delivery"),
+        _lt("Days since the last delivery that was not done in time."),
+        _lt("A delivery was late %(days_since_late_delivery)s days ago"),
     ),
     "page_views_change_30d": FeatureText(
         _lt("Change of page views, 30 days"),
@@ -118,6 +187,25 @@ FEATURES = {
         _lt(
             "Page views in 30 days: %(page_views_30d)s, change against the 30 days"
             " before: %(page_views_change_30d)s"
+        ),
+    ),
+    "active_days_share": FeatureText(
+        _lt("Recent share of active days"),
+        _lt("Active days of the last 30 days as a share of those of the last 90."),
+        _lt(
+            "Active days in 30 days: %(active_days_30d)s, in 90 days:"
+            " %(active_days_90d)s"
+        ),
+    ),
+    "visits_missed": FeatureText(
+        _lt("Visits missed"),
+        _lt(
+            "How many visits would have come since the last one at the visitor's own"
+            " pace."
+        ),
+        _lt(
+            "No visit for %(days_since_visit)s days: at the usual pace"
+            " %(visits_missed)s would have come"
         ),
     ),
     "days_since_visit": FeatureText(

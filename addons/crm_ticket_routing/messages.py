@@ -2,6 +2,8 @@
 
 from odoo.tools import LazyTranslate
 
+from odoo.addons.crm_behavior_analytics.messages import FeatureText
+
 # Lazy: no environment is at hand here; who reads chooses the language.
 # pylint: disable=prefer-env-translation
 _lt = LazyTranslate(__name__)
@@ -77,4 +79,68 @@ FACTORS = {
     "priority": _lt("Priority"),
     "sla": _lt("Deadline"),
     "age": _lt("Waiting"),
+}
+
+#: Features of how a customer is served (tools/features_tickets.py).
+FEATURES = {
+    "tickets_30d": FeatureText(
+        _lt("Tickets, 30 days"),
+        _lt("Tickets opened in the last 30 days."),
+        _lt("Tickets in 30 days: %(tickets_30d)s"),
+    ),
+    "tickets_90d": FeatureText(
+        _lt("Tickets, 90 days"),
+        _lt("Tickets opened in the last 90 days."),
+        _lt("Tickets in 90 days: %(tickets_90d)s"),
+    ),
+    "tickets_365d": FeatureText(
+        _lt("Tickets, 365 days"),
+        _lt("Tickets opened in the last 365 days."),
+        _lt("Tickets in a year: %(tickets_365d)s"),
+    ),
+    "tickets_open": FeatureText(
+        _lt("Open tickets"),
+        _lt("Tickets that are not closed."),
+        _lt("Open tickets: %(tickets_open)s"),
+    ),
+    "ticket_open_days_max": FeatureText(
+        _lt("Oldest open ticket"),
+        _lt("Days since the oldest open ticket was opened."),
+        _lt("A ticket is open for %(ticket_open_days_max)s days"),
+    ),
+    "slow_tickets_90d": FeatureText(
+        _lt("Tickets left lying, 90 days"),
+        _lt("Tickets of the last 90 days that were open for more than two weeks."),
+        _lt("Tickets open for more than two weeks: %(slow_tickets_90d)s"),
+    ),
+    "ticket_days_mean_365d": FeatureText(
+        _lt("Days until a ticket is closed"),
+        _lt("Mean days from opening to closing, of the last year's tickets."),
+        _lt("Tickets take %(ticket_days_mean_365d)s days on average"),
+    ),
+    "bad_ratings_30d": FeatureText(
+        _lt("Bad ratings, 30 days"),
+        _lt("Ratings of tickets in the last 30 days that were dissatisfied."),
+        _lt("Dissatisfied with our answers in 30 days: %(bad_ratings_30d)s times"),
+    ),
+    "bad_ratings_90d": FeatureText(
+        _lt("Bad ratings, 90 days"),
+        _lt("Ratings of tickets in the last 90 days that were dissatisfied."),
+        _lt("Dissatisfied with our answers in 90 days: %(bad_ratings_90d)s times"),
+    ),
+    "rating_mean_365d": FeatureText(
+        _lt("Mean rating"),
+        _lt("Mean rating of the last year's tickets, of 5."),
+        _lt("Rates our answers with %(rating_mean_365d)s of 5"),
+    ),
+    "days_since_bad_rating": FeatureText(
+        _lt("Days since a bad rating"),
+        _lt("Days since the last rating that was dissatisfied."),
+        _lt("Was dissatisfied with an answer %(days_since_bad_rating)s days ago"),
+    ),
+    "promises_missed_90d": FeatureText(
+        _lt("Missed service targets, 90 days"),
+        _lt("Service targets that failed in the last 90 days."),
+        _lt("Service targets missed in 90 days: %(promises_missed_90d)s"),
+    ),
 }

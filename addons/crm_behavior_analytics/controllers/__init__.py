@@ -1,1 +1,1 @@
-from . import check, tracking, visitor
+from . import check, serving, tracking, visitor

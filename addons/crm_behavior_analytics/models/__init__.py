@@ -10,6 +10,7 @@ from . import (
     behavior_landing,
     behavior_live,
     behavior_prediction,
+    behavior_prediction_job,
     behavior_prediction_version,
     behavior_rejection,
     behavior_score,

@@ -6,7 +6,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..tools import refresh as tool
-from ..tools.prediction import load_definitions
+from ..tools.prediction import load_definitions, table_names
 
 TIMEOUT = 3600
 ROWS = 2000
@@ -112,7 +112,7 @@ class BehaviorFeatureValue(models.Model):
         tables = provider._export_tables(self._providers(), company, as_of, units)
         spec = {
             "providers": [one.module for one in self._providers()],
-            "tables": [name.removesuffix(".parquet") for name in tables],
+            "tables": table_names(tables),
             "as_of": as_of.isoformat(),
             "gathered_at": now.isoformat(),
             "company_id": company.id,

@@ -1,10 +1,11 @@
+import ast
 import logging
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import SQL, LazyTranslate
+from odoo.tools import LazyTranslate
+from odoo.tools.misc import format_date
 
 from ..messages import render
 from ..tools import prediction as tool
@@ -25,8 +26,12 @@ class LabelMethod(NamedTuple):
     :param title: what a person calls it, a lazy translation
     :param str function: ``crm_x_tools.part:function``, see ``tools/labels.py``
     :param str res_model: of what
-    :param str provider: code of the provider whose tables the function reads
+    :param str provider: codes of the providers whose tables the function reads,
+        separated by blanks
     :param rule: feature of the simple rule, None for the one that ranks best
+    :param tuple tables: those that it reads, () for all of the providers
+    :param tuple purchases: features that BG/NBD reads (repeat purchases, days from the
+        first to the last one, days since the first one), () where nobody buys
     """
 
     title: Any
@@ -34,15 +39,41 @@ class LabelMethod(NamedTuple):
     res_model: str
     provider: str
     rule: "str | None" = None
+    tables: tuple = ()
+    purchases: tuple = ()
 
 
-NO_ORDER = LabelMethod(
-    _lt("No Order within the Horizon"),
-    "crm_behavior_analytics_tools.labels:no_order",
-    "res.partner",
-    "commerce",
-    "days_since_order",
-)
+ORDERS = ("orders",)
+PURCHASES = ("orders_repeat", "order_span_days", "tenure_days")
+LABEL_METHODS = {
+    "no_order": LabelMethod(
+        _lt("No Order within the Horizon"),
+        "crm_behavior_analytics_tools.labels:no_order",
+        "res.partner",
+        "commerce",
+        "days_since_order",
+        ORDERS,
+        PURCHASES,
+    ),
+    "no_activity": LabelMethod(
+        _lt("Neither Order nor Visit within the Horizon"),
+        "crm_behavior_analytics_tools.labels:no_activity",
+        "res.partner",
+        "commerce behavior",
+        "days_since_order",
+        (*ORDERS, "events"),
+        PURCHASES,
+    ),
+    "order": LabelMethod(
+        _lt("An Order within the Horizon"),
+        "crm_behavior_analytics_tools.labels:order",
+        "res.partner",
+        "commerce",
+        "days_since_order",
+        ORDERS,
+        PURCHASES,
+    ),
+}
 
 
 class BehaviorPrediction(models.Model):
@@ -76,6 +107,13 @@ class BehaviorPrediction(models.Model):
         help="Codes of the providers whose features are used, separated by blanks."
         " Empty: all there are.",
     )
+    excluded_feature_ids = fields.Many2many(
+        "behavior.feature",
+        string="Features Left Out",
+        domain="[('res_model', '=', res_model)]",
+        help="What the model may not look at, such as a figure that is filled in"
+        " afterwards.",
+    )
     horizon_days = fields.Integer(
         "Horizon (days)",
         default=60,
@@ -91,6 +129,13 @@ class BehaviorPrediction(models.Model):
         tracking=True,
         aggregator=None,
         help="Days between the prediction and the horizon, in which one can act.",
+    )
+    chosen_domain = fields.Char(
+        "Customers That Count",
+        default="[]",
+        tracking=True,
+        help="Only these are learnt from and scored. What they are like today decides:"
+        " choose by what does not change, such as country or industry.",
     )
     min_acts = fields.Integer(
         "Orders at Least",
@@ -121,6 +166,16 @@ class BehaviorPrediction(models.Model):
         required=True,
         aggregator=None,
         help="Days between two moments of the past that are looked at.",
+    )
+    currency_id = fields.Many2one(related="company_id.currency_id")
+    contact_cost = fields.Monetary(
+        help="What it costs to look after one customer.", tracking=True
+    )
+    contact_value = fields.Monetary(
+        "Value of a Hit",
+        help="What it brings on average to look after a customer whom it would happen"
+        " to: the value of staying, times the chance that looking after helps.",
+        tracking=True,
     )
     medium_from = fields.Float("Medium from", default=0.4, digits=(3, 2))
     high_from = fields.Float("High from", default=0.7, digits=(3, 2))
@@ -156,6 +211,10 @@ class BehaviorPrediction(models.Model):
     )
     findings_text = fields.Text("Why Not", compute="_compute_last_version_id")
     auc = fields.Float("AUC", related="version_id.auc", digits=(4, 3), aggregator=None)
+    preview = fields.Json("Counts of the Past", readonly=True, copy=False)
+    preview_html = fields.Html(
+        "Preview", compute="_compute_preview_html", sanitize=False
+    )
     job_id = fields.Many2one("omni.job", "Last Job", readonly=True, copy=False)
     job_state = fields.Selection(string="State of the Job", related="job_id.state")
     job_error = fields.Char("Error of the Job", related="job_id.error")
@@ -199,7 +258,7 @@ class BehaviorPrediction(models.Model):
 
         :return: dict of code → :class:`LabelMethod`
         """
-        return {"no_order": NO_ORDER}
+        return LABEL_METHODS
 
     @api.model
     def _selection_label_method(self):
@@ -233,6 +292,52 @@ class BehaviorPrediction(models.Model):
                 render(self.env, prediction.problem_code, prediction.problem_params)
                 or False
             )
+
+    @api.depends("preview")
+    @api.depends_context("lang")
+    def _compute_preview_html(self):
+        for prediction in self:
+            prediction.preview_html = (
+                self.env["ir.qweb"]._render(
+                    "crm_behavior_analytics.behavior_prediction_preview",
+                    prediction._prepare_preview(),
+                )
+                if prediction.preview
+                else False
+            )
+
+    def _prepare_preview(self):
+        """Values of the preview's template."""
+        moments = self.preview["moments"]
+        rates = [
+            one["positives"] / one["eligible"] for one in moments if one["eligible"]
+        ]
+        return {
+            "moments": [
+                {
+                    "day": format_date(self.env, one["as_of"][:10]),
+                    "eligible": one["eligible"],
+                    "positives": one["positives"],
+                    "rate": f"{100 * one['positives'] / (one['eligible'] or 1):.1f} %",
+                }
+                for one in reversed(moments)
+            ],
+            "summary": self.env._(
+                "On average it happened to %(rate)s %%. %(now)s customers would be"
+                " scored now.",
+                rate=f"{100 * sum(rates) / len(rates):.1f}",
+                now=self.preview["now"],
+            )
+            if rates
+            else self.env._(
+                "The facts do not go back far enough to count anything: shorten the"
+                " horizon or wait."
+            ),
+            "findings": [
+                self.env["behavior.prediction.version"]._render_finding(finding)
+                for finding in self.preview["findings"]
+            ],
+        }
 
     @api.depends("score_ids.as_of")
     def _compute_score_count(self):
@@ -283,6 +388,17 @@ class BehaviorPrediction(models.Model):
                         )
                     )
 
+    @api.constrains("chosen_domain")
+    def _check_chosen_domain(self):
+        for prediction in self:
+            try:
+                domain = ast.literal_eval(prediction.chosen_domain or "[]")
+                self.env[prediction.res_model].search(domain, limit=1)
+            except (ValueError, TypeError, SyntaxError) as error:
+                raise ValidationError(
+                    self.env._("The condition of the customers cannot be read.")
+                ) from error
+
     # --- ACTIONS ---
 
     def action_train(self):
@@ -294,6 +410,19 @@ class BehaviorPrediction(models.Model):
                 "_collect_training",
                 TRAIN_TIMEOUT,
                 {},
+            )
+        return True
+
+    def action_preview(self):
+        """Count how often it happened in the past, before anything is trained."""
+        for prediction in self:
+            prediction._start_job(
+                prediction.env._("Preview: %(name)s", name=prediction.name),
+                "crm_behavior_analytics_tools.prediction:preview",
+                "_collect_preview",
+                SCORE_TIMEOUT,
+                {},
+                learns=False,
             )
         return True
 
@@ -362,123 +491,3 @@ class BehaviorPrediction(models.Model):
                 )
             # each in a transaction of its own
             self.env["ir.cron"]._commit_progress(1, remaining=len(predictions) - done)
-
-    # --- JOBS ---
-
-    def _providers(self):
-        """:return: the providers whose features are used, in a fixed order"""
-        self.ensure_one()
-        providers = self.env["behavior.feature.provider"]._feature_providers()
-        wanted = (self.feature_providers or "").split() or providers
-        # The label needs its own provider's tables, used as features or not.
-        return [
-            provider
-            for code, provider in providers.items()
-            if code in wanted and provider.res_model == self.res_model
-        ]
-
-    def _start_job(self, name, function, collect, timeout, files, **arguments):
-        """Gather the facts into files and start a job on them."""
-        self.ensure_one()
-        self.check_access("write")
-        if self.job_state in ("waiting", "running"):
-            raise UserError(
-                self.env._("A job of “%(name)s” is under way.", name=self.name)
-            )
-        as_of = fields.Datetime.now()
-        providers = self._providers()
-        own = self.env["behavior.feature.provider"]._feature_providers()[
-            self._label_methods()[self.label_method].provider
-        ]
-        # sudo: features are made of all facts of the company; who may change the
-        # prediction may have them counted, and sees scores only.
-        tables = (
-            self.env["behavior.feature.provider"]
-            .sudo()
-            ._export_tables([own, *providers], self.company_id, as_of)
-        )
-        spec = self._prepare_spec(as_of, providers, tables)
-        self.problem_code = self.problem_params = False
-        self.job_id = self.env["omni.job"]._start(
-            function,
-            {"spec": {**spec, "prediction_id": self.id, **arguments}},
-            {**tables, **files},
-            timeout,
-            collect=(self._name, collect),
-            name=name,
-        )
-
-    def _prepare_spec(self, as_of, providers, tables):
-        """What a job is told, see ``tools/prediction.py``."""
-        label = self._label_methods()[self.label_method]
-        return {
-            "providers": [provider.module for provider in providers],
-            "tables": [name.removesuffix(".parquet") for name in tables],
-            "label": label.function,
-            "label_params": {
-                "min_acts": self.min_acts,
-                "active_days": self.active_days,
-            },
-            "rule": label.rule
-            if label.rule in self._feature_codes(providers)
-            else None,
-            "as_of": as_of.isoformat(),
-            "horizon_days": self.horizon_days,
-            "gap_days": self.gap_days,
-            "history_days": self.history_days,
-            "step_days": self.step_days,
-            "seed": self.seed,
-        }
-
-    @api.model
-    def _feature_codes(self, providers):
-        definitions = tool.load_definitions([provider.module for provider in providers])
-        return {definition.code for definition in definitions}
-
-    @api.model
-    def _of_job(self, job):
-        spec = job.arguments["spec"]
-        return self.browse(spec["prediction_id"]).exists()
-
-    @api.model
-    def _collect_training(self, job, folder):
-        """Take in a trained model: into use if it is good for something."""
-        prediction = self._of_job(job)
-        if not prediction:
-            # Deleted while it was trained.
-            return
-        report = job.result
-        path = folder / tool.MODEL_FILE
-        version = self.env["behavior.prediction.version"]._create_version(
-            prediction, report, path.read_bytes() if path.is_file() else None
-        )
-        if report["usable"]:
-            prediction.version_id.state = "retired"
-            version.state = "active"
-            prediction.write({"version_id": version.id, "state": "active"})
-        elif not prediction.version_id:
-            prediction.state = "refused"
-
-    @api.model
-    def _collect_scores(self, job, folder):
-        """Take in scores, in a constant number of queries for each thousand."""
-        prediction = self._of_job(job)
-        spec = job.arguments["spec"]
-        version = self.env["behavior.prediction.version"].browse(spec["version_id"])
-        if not prediction or not version.exists():
-            return
-        rows = tool.read_scores(folder)
-        self.env["behavior.score"]._replace(
-            prediction, version, rows, datetime.fromisoformat(spec["as_of"])
-        )
-
-    def _band_sql(self, score):
-        """The band of a score, as SQL."""
-        self.ensure_one()
-        return SQL(
-            "CASE WHEN %(score)s >= %(high)s THEN 'high'"
-            " WHEN %(score)s >= %(medium)s THEN 'medium' ELSE 'low' END",
-            score=score,
-            high=self.high_from,
-            medium=self.medium_from,
-        )

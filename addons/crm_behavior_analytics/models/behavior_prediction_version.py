@@ -3,6 +3,7 @@ import base64
 from markupsafe import Markup
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.tools.misc import formatLang
 
 from ..messages import render
@@ -32,7 +33,12 @@ class BehaviorPredictionVersion(models.Model):
     )
     trained_at = fields.Datetime("Trained", readonly=True)
     kind = fields.Selection(
-        [("lightgbm", "Decision Trees"), ("logistic", "Logistic Regression")],
+        [
+            ("lightgbm", "Decision Trees"),
+            ("logistic", "Logistic Regression"),
+            ("bgnbd", "Buy Till You Die (BG/NBD)"),
+            ("rule", "Simple Rule"),
+        ],
         "Kind of Model",
         readonly=True,
     )
@@ -60,6 +66,28 @@ class BehaviorPredictionVersion(models.Model):
     )
     logistic_auc = fields.Float(
         "AUC of Logistic Regression", readonly=True, digits=(4, 3), aggregator=None
+    )
+    bgnbd_auc = fields.Float(
+        "AUC of BG/NBD",
+        readonly=True,
+        digits=(4, 3),
+        aggregator=None,
+        help="What the rhythm of purchases alone is worth.",
+    )
+    calibration_error = fields.Float(
+        readonly=True,
+        digits=(5, 4),
+        aggregator=None,
+        help="By how much the stated probabilities miss what was seen, on average.",
+    )
+    flag_text = fields.Char("How Many to Look After", compute="_compute_flag_text")
+    flagging_html = fields.Html(
+        "Looking After the Highest Scores",
+        compute="_compute_quality_html",
+        sanitize=False,
+    )
+    calibration_html = fields.Html(
+        "Stated and Seen", compute="_compute_quality_html", sanitize=False
     )
     brier = fields.Float(
         "Brier Score",
@@ -143,6 +171,91 @@ class BehaviorPredictionVersion(models.Model):
                 else False
             )
 
+    @api.depends("report")
+    @api.depends_context("lang")
+    def _compute_flag_text(self):
+        for version in self:
+            report = version.report or {}
+            version.flag_text = (
+                self.env._(
+                    "To find %(recall)s %% of those whom it happens to, look after the"
+                    " %(share)s %% with the highest scores: from %(threshold)s %% on.",
+                    recall=round(100 * report["recall"]),
+                    share=round(100 * report["recall_share"]),
+                    threshold=round(100 * report["recall_threshold"]),
+                )
+                if "recall_share" in report
+                else False
+            )
+
+    @api.depends("report", "prediction_id.contact_cost", "prediction_id.contact_value")
+    @api.depends_context("lang")
+    def _compute_quality_html(self):
+        for version in self:
+            report = version.report or {}
+            titles = [
+                self.env._("Looked After"),
+                self.env._("Hit"),
+                self.env._("Found"),
+            ]
+            rows = [
+                [
+                    self._percent(entry[name])
+                    for name in ("share", "precision", "recall")
+                ]
+                for entry in report.get("flagging", ())
+            ]
+            prediction = version.prediction_id
+            if prediction.contact_value:
+                titles.append(self.env._("Gain for 100 Customers"))
+                for row, entry in zip(rows, report.get("flagging", ()), strict=True):
+                    gain = (
+                        entry["precision"] * prediction.contact_value
+                        - prediction.contact_cost
+                    )
+                    row.append(
+                        formatLang(
+                            self.env,
+                            100 * entry["share"] * gain,
+                            digits=0,
+                            currency_obj=prediction.currency_id,
+                        )
+                    )
+            version.flagging_html = self._render_table(titles, rows)
+            version.calibration_html = self._render_table(
+                (self.env._("Stated"), self.env._("Seen"), self.env._("Rows")),
+                [
+                    [
+                        self._percent(one["stated"]),
+                        self._percent(one["seen"]),
+                        one["rows"],
+                    ]
+                    for one in report.get("calibration", ())
+                ],
+            )
+
+    @api.model
+    def _percent(self, share):
+        return f"{formatLang(self.env, 100 * share, digits=1)} %"
+
+    @api.model
+    def _render_table(self, titles, rows):
+        """A small table of figures, False without any."""
+        if not rows:
+            return False
+        cell = Markup("<td class='text-end'>%s</td>")
+        title = Markup("<th class='text-end'>%s</th>")
+        return Markup(
+            "<table class='table table-sm w-auto'><thead><tr>%s</tr></thead>"
+            "<tbody>%s</tbody></table>"
+        ) % (
+            Markup().join(title % one for one in titles),
+            Markup().join(
+                Markup("<tr>%s</tr>") % Markup().join(cell % one for one in row)
+                for row in rows
+            ),
+        )
+
     @api.model
     def _feature_name(self, code):
         text = self.env["behavior.feature"]._describe([code]).get(code)
@@ -151,8 +264,9 @@ class BehaviorPredictionVersion(models.Model):
     @api.model
     def _render_finding(self, finding):
         params = dict(finding["params"])
-        if "rule" in params:
-            params["rule"] = self._feature_name(params["rule"])
+        for name in ("rule", "feature"):
+            if name in params:
+                params[name] = self._feature_name(params[name])
         return render(self.env, finding["code"], params)
 
     @api.model
@@ -185,6 +299,8 @@ class BehaviorPredictionVersion(models.Model):
                 "rule_auc": quality["rule"]["auc"],
                 "lightgbm_auc": quality["lightgbm"]["auc"],
                 "logistic_auc": quality["logistic"]["auc"],
+                "bgnbd_auc": quality.get("bgnbd", {}).get("auc", 0),
+                "calibration_error": report["calibration_error"],
                 "brier": best["brier"],
                 "log_loss": best["log_loss"],
                 "lift": best["lift"],
@@ -193,6 +309,48 @@ class BehaviorPredictionVersion(models.Model):
                 "units": report["units"],
             }
         return self.create(values)
+
+    # --- ACTIONS ---
+
+    def action_use(self):
+        """Put an earlier version to use again."""
+        self.ensure_one()
+        prediction = self.prediction_id
+        prediction.check_access("write")
+        if not self.kind:
+            raise UserError(self.env._("This version has no model."))
+        # sudo: versions are written by the training alone; the right to the prediction
+        # was checked
+        prediction.version_id.sudo().state = "retired"
+        self.sudo().state = "active"
+        prediction.write({"version_id": self.id, "state": "active"})
+        return True
+
+    # --- MODEL ---
+
+    @api.model
+    def _served(self, code, company):
+        """Versions of a prediction that can be asked, the newest first.
+
+        :param str code: of the prediction
+        :param company: ``res.company``; without one the code must be of one company
+        :return: versions with a model, those that were never good for use left out
+        """
+        domain = [("code", "=", code)]
+        if company:
+            domain.append(("company_id", "=", company.id))
+        prediction = self.env["behavior.prediction"].search(domain, limit=2)
+        if len(prediction) != 1:
+            return self.browse()
+        return prediction.version_ids.filtered(
+            lambda version: version.state in ("active", "retired") and version.kind
+        )
+
+    def _trained_model(self):
+        """:return: ``training.Model``"""
+        from ..tools.training import Model
+
+        return Model.from_text(self._model_bytes().decode())
 
     def _model_bytes(self):
         """:return: the text of the model, as bytes"""

@@ -25,6 +25,13 @@ class BehaviorScore(models.Model):
     partner_id = fields.Many2one(
         "res.partner", "Customer", readonly=True, index=True, ondelete="cascade"
     )
+    user_id = fields.Many2one(
+        "res.users",
+        "Salesperson",
+        related="partner_id.user_id",
+        store=True,
+        index="btree_not_null",
+    )
     score = fields.Float(readonly=True, digits=(4, 3), aggregator="avg")
     previous_score = fields.Float(readonly=True, digits=(4, 3), aggregator="avg")
     band = fields.Selection(
@@ -87,6 +94,7 @@ class BehaviorScore(models.Model):
         :param list rows: ``[res_id, score, reasons]``
         :param datetime as_of: naive UTC
         """
+        self.env["res.partner"].flush_model(["user_id"])
         owners = self._owners(prediction.res_model, [row[0] for row in rows])
         rows = [row for row in rows if row[0] in owners]
         self.env.cr.execute(
@@ -101,16 +109,18 @@ class BehaviorScore(models.Model):
             SQL(
                 """
                 INSERT INTO behavior_score AS known
-                    (prediction_id, company_id, res_model, res_id, partner_id, score,
-                     band, trend, reasons, as_of, version_id)
+                    (prediction_id, company_id, res_model, res_id, partner_id, user_id,
+                     score, band, trend, reasons, as_of, version_id)
                 SELECT %(prediction)s, %(company)s, %(res_model)s, fresh.res_id,
-                       fresh.partner_id, round(fresh.score::numeric, 3), %(band)s,
-                       'steady', fresh.reasons, %(as_of)s, %(version)s
+                       fresh.partner_id, owner.user_id, round(fresh.score::numeric, 3),
+                       %(band)s, 'steady', fresh.reasons, %(as_of)s, %(version)s
                 FROM unnest(%(ids)s::integer[], %(partners)s::integer[],
                             %(scores)s::float8[], %(reasons)s::jsonb[])
                     AS fresh (res_id, partner_id, score, reasons)
+                LEFT JOIN res_partner AS owner ON owner.id = fresh.partner_id
                 ON CONFLICT (prediction_id, res_id) DO UPDATE SET
-                    partner_id = excluded.partner_id, score = excluded.score,
+                    partner_id = excluded.partner_id, user_id = excluded.user_id,
+                    score = excluded.score,
                     previous_score = known.score, band = excluded.band,
                     trend = CASE WHEN excluded.score > known.score + %(trend)s THEN 'up'
                                  WHEN excluded.score < known.score - %(trend)s

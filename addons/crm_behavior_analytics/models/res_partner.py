@@ -1,7 +1,10 @@
+from datetime import timedelta
+
 from markupsafe import Markup
 
 from odoo import api, fields, models
 from odoo.fields import Domain
+from odoo.tools.misc import format_date
 
 from ..const import TOP_FEATURES
 
@@ -49,6 +52,11 @@ class ResPartner(models.Model):
         sanitize=False,
         groups=READERS,
     )
+    behavior_churn_missing = fields.Char(
+        "Why There Is No Score",
+        compute="_compute_behavior_churn_missing",
+        groups=READERS,
+    )
     behavior_event_count = fields.Integer(
         "Number of Events",
         compute="_compute_behavior_event_count",
@@ -76,6 +84,89 @@ class ResPartner(models.Model):
             partner.behavior_churn_reasons = (
                 self._render_behavior_reasons(score.reasons) if score else False
             )
+
+    @api.depends("behavior_churn_band")
+    @api.depends_context("lang", "company")
+    def _compute_behavior_churn_missing(self):
+        """What is missing for a score, for those who have none."""
+        self.behavior_churn_missing = False
+        unscored = self.filtered(lambda partner: not partner.behavior_churn_band)
+        if not unscored:
+            return
+        company = self.env.company
+        prediction = self.env["behavior.prediction"].search(
+            [("code", "=", CHURN), ("company_id", "=", company.id)], limit=1
+        )
+        if not prediction.scored_at:
+            unscored.behavior_churn_missing = self._churn_not_ready(prediction)
+            return
+        placed = unscored._churn_orders(company)
+        for partner in unscored:
+            count, last = placed.get(partner.commercial_partner_id, (0, None))
+            partner.behavior_churn_missing = self._churn_not_eligible(
+                prediction, count, last
+            )
+
+    @api.model
+    def _churn_not_ready(self, prediction):
+        if not prediction:
+            return self.env._(
+                "There is no churn prediction in %(company)s yet: an administrator of"
+                " Behavior Analytics makes one.",
+                company=self.env.company.name,
+            )
+        if prediction.state == "refused":
+            return self.env._(
+                "The churn prediction is not put to use: %(why)s",
+                why=prediction.findings_text,
+            )
+        if not prediction.version_id:
+            return self.env._("The churn prediction has not been trained yet.")
+        return self.env._("Nobody has been scored yet: that is done once a day.")
+
+    def _churn_orders(self, company):
+        """:return: dict of customer → (number of orders, date of the last one)"""
+        # sudo: whose orders they are does not matter for their number
+        groups = (
+            self.env["sale.order"]
+            .sudo()
+            ._read_group(
+                [
+                    (
+                        "partner_id.commercial_partner_id",
+                        "in",
+                        self.commercial_partner_id.ids,
+                    ),
+                    ("state", "=", "sale"),
+                    ("company_id", "=", company.id),
+                ],
+                ["partner_id"],
+                ["__count", "date_order:max"],
+            )
+        )
+        placed = {}
+        for partner, count, last in groups:
+            known, newest = placed.get(partner.commercial_partner_id, (0, last))
+            placed[partner.commercial_partner_id] = known + count, max(newest, last)
+        return {partner.sudo(False): values for partner, values in placed.items()}
+
+    @api.model
+    def _churn_not_eligible(self, prediction, count, last):
+        if count < prediction.min_acts:
+            return self.env._(
+                "Not scored: %(count)s confirmed orders, at least %(needed)s are"
+                " needed.",
+                count=count,
+                needed=prediction.min_acts,
+            )
+        if last < prediction.scored_at - timedelta(days=prediction.active_days):
+            return self.env._(
+                "Not scored: the last order was on %(day)s. Who has not ordered for"
+                " %(days)s days counts as gone already.",
+                day=format_date(self.env, last),
+                days=prediction.active_days,
+            )
+        return self.env._("Not scored yet: the scores are made anew once a day.")
 
     @api.model
     def _render_behavior_reasons(self, reasons):

@@ -92,10 +92,25 @@ class Oracle:
             if e["type"] == "page" and self._in(e["at"], days, until)
         ]
 
+    def _active_days(self, days):
+        return len(
+            {
+                e["at"].date()
+                for e in self.events
+                if e["type"] != "identify" and self._in(e["at"], days)
+            }
+        )
+
+    def _is_late_payment(self, invoice):
+        limit = invoice["due_at"] + timedelta(days=14)
+        unpaid = not invoice["paid_at"] or invoice["paid_at"] >= limit
+        return limit < self.now and unpaid and self._in(invoice["due_at"], 90)
+
     def values(self):
         orders = sorted(self.orders, key=lambda order: order["known_at"])
         gaps = [o["gap_days"] for o in orders if o["gap_days"] is not None]
         last = self._since(orders[-1]["known_at"]) if orders else None
+        first = self._since(orders[0]["known_at"]) if orders else None
         usual = mean(gaps) if gaps else None
         overdue = [
             i for i in self.invoices if i["due_at"] < self.now and not i["paid_at"]
@@ -112,11 +127,6 @@ class Oracle:
         ]
         year = [d for d in self.deliveries if self._in(d["known_at"], 365)]
         pages = [e["at"] for e in self.events if e["type"] == "page"]
-        seen = {
-            e["at"].date()
-            for e in self.events
-            if e["type"] != "identify" and self._in(e["at"], 30)
-        }
         year_lines = self._recent(self.lines, 365)
         year_goods = self._recent(self.goods, 365)
         delivered = [goods for goods in year_goods if not goods["returned"]]
@@ -128,6 +138,8 @@ class Oracle:
         visits = [e for e in self.events if e["starts_visit"]]
         visit_gaps = [e["gap_days"] for e in visits if e["gap_days"] is not None]
         last_view = self._since(max(pages)) if pages else None
+        quiet = self._since(max(pages)) if pages else None
+        active_on = {days: self._active_days(days) for days in (14, 30, 90, 365)}
         return {
             # counts and sums of each window, of narrower subjects
             "page_views_7d": len(self._views(7)),
@@ -223,19 +235,33 @@ class Oracle:
             else None,
             "orders_30d": len(self._orders(30)),
             "orders_90d": len(self._orders(90)),
+            "orders_180d": len(self._orders(180)),
             "orders_365d": len(self._orders(365)),
+            "orders_repeat": len(orders) - 1 if orders else None,
+            "order_span_days": first - last if orders else None,
+            "orders_missed": last * len(orders) / (first + 30) if orders else None,
+            "order_gap_last": gaps[-1] if gaps else None,
             "orders_change_90d": len(self._orders(90)) - len(self._orders(180, 90)),
             "amount_90d": sum(o["amount"] for o in self._orders(90)) / 100,
             "amount_365d": sum(o["amount"] for o in self._orders(365)) / 100,
             "amount_mean": mean(o["amount"] for o in orders) / 100 if orders else None,
             "days_since_order": last,
-            "tenure_days": self._since(orders[0]["known_at"]) if orders else None,
+            "tenure_days": first,
             "order_gap_mean": usual,
             "order_gap_max": max(gaps) if gaps else None,
             "order_gap_ratio": last / (usual + 1) if gaps else None,
             "invoices_overdue": len(overdue),
             "amount_overdue": sum(i["amount"] for i in overdue) / 100,
+            "late_payments_90d": len(
+                [i for i in self.invoices if self._is_late_payment(i)]
+            ),
             "payment_delay_365d": mean(delays) if delays else None,
+            "days_since_late_delivery": min(self._since(d["known_at"]) for d in late)
+            if late
+            else None,
+            "late_deliveries_30d": len(
+                [d for d in late if self._in(d["known_at"], 30)]
+            ),
             "late_deliveries_90d": len(
                 [d for d in late if self._in(d["known_at"], 90)]
             ),
@@ -245,7 +271,14 @@ class Oracle:
             "page_views_30d": len(self._views(30)),
             "page_views_90d": len(self._views(90)),
             "page_views_change_30d": len(self._views(30)) - len(self._views(60, 30)),
-            "active_days_30d": len(seen),
+            **{f"active_days_{days}d": count for days, count in active_on.items()},
+            "active_days_share": (active_on[30] + 0.5) / (active_on[90] + 1.5),
+            "visits": len(visits),
+            "visits_missed": quiet
+            * len(visits)
+            / (self._since(min(e["at"] for e in active)) + 30)
+            if pages
+            else None,
             "actions_30d": len(
                 [
                     e
@@ -253,7 +286,7 @@ class Oracle:
                     if e["type"] == "track" and self._in(e["at"], 30)
                 ]
             ),
-            "days_since_visit": self._since(max(pages)) if pages else None,
+            "days_since_visit": quiet,
         }
 
 

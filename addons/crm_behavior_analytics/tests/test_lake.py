@@ -99,7 +99,7 @@ class TestLake(EventCase):
                     write(path)
                 else:
                     path.write_bytes(write)
-            frames = prediction.read_tables(Path(folder), ["events"])
+            frames = prediction.read_tables(Path(folder), {"tables": ["events"]})
         return (
             frames["events"]
             .filter(pl.col("known_at") < datetime(2022, 1, 1))

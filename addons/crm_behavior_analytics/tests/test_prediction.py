@@ -13,7 +13,7 @@ from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.addons.crm_omnichannel.runner import end_process
 
 from ..messages import MESSAGES
-from ..tools.training import Finding
+from ..tools.gates import Finding
 from .generated import customers
 
 CUSTOMERS = 400
@@ -203,6 +203,70 @@ class TestTrainAndScore(PredictionCase):
             {(edge.source, edge.target) for edge in nodes},
         )
 
+    def test_preview(self):
+        """What is counted before the training is what the orders say."""
+        prediction = self.prediction
+        half = self.partners[: CUSTOMERS // 2]
+        prediction.chosen_domain = str([("id", "in", half.ids)])
+        prediction.action_preview()
+        self._finish(prediction)
+        moments = prediction.preview["moments"]
+        self.assertGreater(len(moments), 3)
+        self.env.cr.execute(
+            """
+            SELECT count(*), count(*) FILTER (WHERE NOT stays) FROM (
+                SELECT partner_id,
+                       bool_or(date_order >= %(start)s AND date_order < %(end)s)
+                           AS stays
+                FROM sale_order
+                WHERE company_id = %(company)s AND partner_id = ANY(%(chosen)s)
+                GROUP BY partner_id
+                HAVING count(*) FILTER (WHERE date_order < %(as_of)s) >= 3
+                   AND max(date_order) FILTER (WHERE date_order < %(as_of)s)
+                       >= %(active)s
+            ) AS customer
+            """,
+            self._times(moments[-1]["as_of"])
+            | {"company": self.company.id, "chosen": half.ids},
+        )
+        expected = self.env.cr.fetchone()
+        self.assertGreater(expected[1], 5)
+        self.assertEqual((moments[-1]["eligible"], moments[-1]["positives"]), expected)
+        self.assertIn(str(prediction.preview["now"]), prediction.preview_html)
+        self.assertFalse(prediction.version_ids)
+
+    def _times(self, as_of):
+        moment = fields.Datetime.to_datetime(as_of.replace("T", " ")[:19])
+        moment += timedelta(microseconds=int(as_of[20:] or 0))
+        start = moment + timedelta(days=self.prediction.gap_days)
+        return {
+            "as_of": moment,
+            "start": start,
+            "end": start + timedelta(days=self.prediction.horizon_days),
+            "active": moment - timedelta(days=self.prediction.active_days),
+        }
+
+    def test_facts_that_stopped(self):
+        """An import that stands still does not make everybody a churner."""
+        self.env.cr.execute(
+            "UPDATE sale_order SET date_order = date_order - interval '40 days'"
+            " WHERE company_id = %s",
+            [self.company.id],
+        )
+        prediction = self.prediction
+        prediction.action_preview()
+        self._finish(prediction)
+        self.assertIn("40", prediction.preview_html)
+        rates = [
+            one["positives"] / one["eligible"] for one in prediction.preview["moments"]
+        ]
+        self.assertLess(rates[-1], 0.7)
+        prediction.horizon_days = 20
+        prediction.action_train()
+        self._finish(prediction)
+        self.assertEqual(prediction.state, "refused")
+        self.assertIn("27", prediction.findings_text)
+
 
 @tagged("post_install", "-at_install")
 class TestPrediction(PredictionCase):
@@ -272,8 +336,23 @@ class TestPrediction(PredictionCase):
     def test_sentences(self):
         """Every finding of the trainer has its sentence, in both languages."""
         version = self.env["behavior.prediction.version"]
-        params = {"found": 1, "needed": 2, "auc": 0.5, "rule_auc": 0.6, "rule": "x"}
+        params = {
+            "found": 1,
+            "needed": 2,
+            "auc": 0.5,
+            "rule_auc": 0.6,
+            "rule": "x",
+            "feature": "tenure_days",
+            "days": 40,
+            "horizon": 67,
+        }
         for code in (
+            "all_negative",
+            "all_positive",
+            "leak_suspected",
+            "no_signal",
+            "stale_data",
+            "too_stale",
             "few_units",
             "few_positives",
             "few_negatives",
@@ -403,6 +482,145 @@ class TestPrediction(PredictionCase):
         with self.enter_registry_test_mode():
             self.env.ref("crm_behavior_analytics.ir_cron_score").method_direct_trigger()
         self.env.invalidate_all()
+
+    def test_rule_does_not_replace_a_model(self):
+        """The simple rule is put to use where there is nothing, and only there."""
+        report = {
+            "usable": True,
+            "chosen": "rule",
+            "findings": [],
+            "models": {
+                kind: dict.fromkeys(("auc", "brier", "log_loss", "lift"), 0.7)
+                for kind in ("rule", "logistic", "lightgbm")
+            },
+            "auc_interval": [0.6, 0.8],
+            "calibration_error": 0.01,
+            "base_rate": 0.3,
+            "rows": 1000,
+            "units": 100,
+            "folds": [{"rule_feature": "tenure_days"}],
+        }
+        job = self.env["omni.job"].new(
+            {
+                "arguments": {"spec": {"prediction_id": self.prediction.id}},
+                "result": report,
+            }
+        )
+        self.prediction._collect_training(job, Path("/nowhere"))
+        self.assertEqual(self.prediction.version_id.kind, "rule")
+        self.prediction.version_id = self.version
+        self.prediction._collect_training(job, Path("/nowhere"))
+        self.assertEqual(self.prediction.version_id, self.version)
+
+    def test_version_shows_its_quality(self):
+        self.version.report = {
+            **self.version.report,
+            "recall": 0.85,
+            "recall_share": 0.4,
+            "recall_threshold": 0.35,
+            "flagging": [{"share": 0.1, "precision": 0.9, "recall": 0.2}],
+            "calibration": [{"stated": 0.12, "seen": 0.15, "rows": 77}],
+        }
+        self.assertEqual(
+            self.version.flag_text,
+            "To find 85 % of those whom it happens to, look after the 40 % with the"
+            " highest scores: from 35 % on.",
+        )
+        self.assertIn("90.0 %", self.version.flagging_html)
+        self.prediction.write({"contact_cost": 20, "contact_value": 100})
+        # ten of a hundred are looked after, nine of them are hits
+        self.assertIn("700", self.version.flagging_html)
+        self.assertIn("77", self.version.calibration_html)
+
+    def test_back_to_an_earlier_version(self):
+        earlier, bare = self.version.create(
+            [
+                {
+                    "prediction_id": self.prediction.id,
+                    "number": number,
+                    "state": "retired",
+                    "kind": kind,
+                }
+                for number, kind in ((2, "logistic"), (3, False))
+            ]
+        )
+        self.prediction.write({"version_id": self.version.id, "state": "active"})
+        company = {"company_id": self.company.id, "company_ids": self.company.ids}
+        manager, user = (
+            new_test_user(self.env, f"prediction_back_{name}", group, **company)
+            for name, group in (
+                ("manager", "crm_behavior_analytics.group_behavior_manager"),
+                ("user", "crm_behavior_analytics.group_behavior_user"),
+            )
+        )
+        with self.assertRaises(AccessError):
+            earlier.with_user(user).action_use()
+        with self.assertRaisesRegex(UserError, "no model"):
+            bare.with_user(manager).action_use()
+        earlier.with_user(manager).action_use()
+        self.assertEqual(self.prediction.version_id, earlier)
+        self.assertEqual((earlier.state, self.version.state), ("active", "retired"))
+
+    def test_what_counts_can_be_chosen(self):
+        self.prediction.chosen_domain = "[('country_id.code', '=', 'CN')]"
+        feature = self.env["behavior.feature"].search([("code", "=", "tenure_days")])
+        self.prediction.excluded_feature_ids = feature
+        spec = self.prediction._prepare_spec(
+            fields.Datetime.now(), self.prediction._providers(), {"orders.parquet": 1}
+        )
+        self.assertTrue(spec["chosen"])
+        self.assertEqual(spec["without"], ["tenure_days"])
+        self.assertEqual(spec["rule"], "days_since_order")
+        self.assertEqual(spec["purchases"], [], "one of its figures is left out")
+        for wrong in ("[('nonsense', '=', 1)]", "[(", "__import__('os')"):
+            with self.assertRaisesRegex(ValidationError, "cannot be read"):
+                self.prediction.chosen_domain = wrong
+
+    def test_what_is_missing_for_a_score(self):
+        partner = self.partner.with_company(self.company)
+
+        def missing():
+            partner.invalidate_recordset()
+            return partner.behavior_churn_missing or ""
+
+        self.assertIn("not been trained", missing())
+        self.prediction.write({"version_id": self.version.id, "state": "active"})
+        self.assertIn("Nobody has been scored", missing())
+        other = self.env["res.partner"].create({"name": "Li Na"})
+        self._replace([other.id, 0.5, []])
+        self.assertIn("0 confirmed orders, at least 3", missing())
+        product = self.env["product.product"].create({"name": "Tea"})
+        orders = self.env["sale.order"].create(
+            [
+                {
+                    "partner_id": self.partner.id,
+                    "company_id": self.company.id,
+                    "date_order": "2020-01-01 10:00:00",
+                    "state": "sale",
+                    "order_line": [(0, 0, {"product_id": product.id})],
+                }
+            ]
+            * 3
+        )
+        self.assertIn("365 days", missing())
+        orders[0].date_order = fields.Datetime.now()
+        self.assertIn("once a day", missing())
+        self._replace([self.partner.id, 0.5, []])
+        self.assertFalse(missing())
+        elsewhere = self.partner.with_company(
+            self.env["res.company"].create({"name": "E"})
+        )
+        self.assertIn("no churn prediction", elsewhere.behavior_churn_missing)
+
+    def test_scores_follow_the_salesperson(self):
+        user = new_test_user(
+            self.env, "prediction_owner", "sales_team.group_sale_salesman"
+        )
+        self.partner.user_id = user
+        score = self._replace([self.partner.id, 0.5, []])
+        self.assertEqual(score.user_id, user)
+        self.partner.user_id = self.env.user
+        self.assertEqual(score.user_id, self.env.user)
 
     def test_cron_scores_what_is_in_use(self):
         other = self.prediction.copy({"code": "other"})

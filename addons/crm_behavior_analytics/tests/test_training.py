@@ -4,7 +4,7 @@ import numpy as np
 
 from odoo.tests import BaseCase, tagged
 
-from ..tools import training
+from ..tools import calibration, gates, quality, training
 
 
 def columns(data):
@@ -85,11 +85,11 @@ class TestTraining(BaseCase):
         labels = rng.integers(0, 2, 500)
         scores = np.round(rng.random(500) * 0.5 + labels * 0.3, 2)
         scores = np.clip(scores, 0.01, 0.99)
-        found = training.measure(labels, scores)
+        found = quality.measure(labels, scores)
         self.assertAlmostEqual(found["auc"], metrics.roc_auc_score(labels, scores))
         self.assertAlmostEqual(found["brier"], metrics.brier_score_loss(labels, scores))
         self.assertAlmostEqual(found["log_loss"], metrics.log_loss(labels, scores))
-        self.assertEqual(training.auc([1, 1], [0.1, 0.2]), 0.5)
+        self.assertEqual(quality.auc([1, 1], [0.1, 0.2]), 0.5)
 
     def test_interval_covers(self):
         """Of 300 samples the 95 % interval covers the true AUC about 95 % of times."""
@@ -100,8 +100,8 @@ class TestTraining(BaseCase):
         covered = 0
         for _sample in range(300):
             scores = np.concatenate([rng.normal(1, 1, 60), rng.normal(0, 1, 90)])
-            area = training.auc([1] * 60 + [0] * 90, scores)
-            low, high = training.auc_interval(area, 60, 90)
+            area = quality.auc([1] * 60 + [0] * 90, scores)
+            low, high = quality.auc_interval(area, 60, 90)
             covered += low <= truth <= high
         self.assertTrue(270 <= covered <= 297, covered)
 
@@ -119,9 +119,9 @@ class TestTraining(BaseCase):
 
         margin = rng.normal(0, 2, rows)
         labels = (rng.random(rows) < truth(margin)).astype(int)
-        calibration = training.calibrate(margin, labels)
+        fitted = calibration.calibrate(margin, labels)
         fresh = np.sort(rng.normal(0, 2, 20000))
-        stated = calibration(fresh)
+        stated = fitted(fresh)
         self.assertLess(np.mean(np.abs(stated - truth(fresh))), 1 / np.sqrt(rows))
         self.assertTrue(np.all(np.diff(stated) >= 0), "ranks are kept")
         self.assertTrue(np.all((stated > 0) & (stated < 1)))
@@ -129,8 +129,8 @@ class TestTraining(BaseCase):
     def test_useless_margins(self):
         """Whoever cannot rank says how often it happens, to everybody."""
         labels = np.array([1, 1, 0, 1] * 10)
-        calibration = training.calibrate(-labels.astype(float), labels)
-        np.testing.assert_allclose(calibration(np.array([-9.0, 0, 9])), 0.75)
+        fitted = calibration.calibrate(-labels.astype(float), labels)
+        np.testing.assert_allclose(fitted(np.array([-9.0, 0, 9])), 0.75)
 
     def test_calibrated_out_of_fold(self):
         """Stated and seen differ by no more than chance (chi-square, 99.9 %)."""
@@ -212,14 +212,117 @@ class TestTraining(BaseCase):
         labels = (rng.random(rows) < frame["figure"]).astype(int)
         half = np.arange(rows // 2)
         folds = [(half, half + rows // 2)]
-        _model, report = training.train(
-            frame, labels, list(frame), folds, rule="figure"
-        )
-        self.assertFalse(report["usable"])
+        model, report = training.train(frame, labels, list(frame), folds, rule="figure")
+        self.assertTrue(report["usable"])
+        self.assertEqual(report["chosen"], "rule")
+        self.assertEqual(model.names, ("figure",))
         (finding,) = report["findings"]
         self.assertEqual(finding["code"], "worse_than_rule")
         self.assertEqual(finding["params"]["rule"], "figure")
-        self.assertLessEqual(finding["params"]["auc"], finding["params"]["rule_auc"])
+        params = finding["params"]
+        self.assertLessEqual(params["auc"], params["rule_auc"] + training.MARGIN)
+        again = training.Model.from_text(model.to_text())
+        np.testing.assert_array_equal(again.predict(frame), model.predict(frame))
+        order = np.argsort(frame["figure"])
+        self.assertTrue(np.all(np.diff(model.predict(frame)[order]) >= 0))
+
+    def test_the_simpler_one_is_chosen(self):
+        """A straight line that trees can only approach: the line is put to use."""
+        rng = np.random.default_rng(6)
+        data = rng.normal(size=(1200, 4))
+        line = data @ np.array([1.0, -0.7, 0.5, 0.3])
+        labels = (rng.random(1200) < 1 / (1 + np.exp(-line))).astype(int)
+        half = np.arange(600)
+        frame = columns(data)
+        _model, report = training.train(
+            frame, labels, list(frame), [(half, half + 600)]
+        )
+        self.assertEqual(report["chosen"], "logistic")
+
+    def test_a_leak_is_suspected(self):
+        """A figure that was filled in afterwards, by its value or by being there."""
+        rng = np.random.default_rng(7)
+        rows = 400
+        labels = rng.integers(0, 2, rows)
+        frame = {
+            "honest": labels + rng.normal(0, 1, rows),
+            "refund": labels * 100.0 + rng.random(rows),
+            "closed_on": np.where(labels == 1, rng.random(rows), np.nan),
+        }
+        half = np.arange(rows // 2)
+        folds = [(half, half + rows // 2)]
+        _model, report = training.train(frame, labels, list(frame), folds)
+        self.assertFalse(report["usable"])
+        self.assertEqual(
+            {
+                finding["params"]["feature"]
+                for finding in report["findings"]
+                if finding["code"] == "leak_suspected"
+            },
+            {"refund", "closed_on"},
+        )
+        _model, report = training.train(frame, labels, ["honest"], folds)
+        self.assertTrue(report["usable"])
+
+    def test_nothing_to_learn(self):
+        rng = np.random.default_rng(9)
+        frame = {"noise": rng.random(400), "more": rng.random(400)}
+        labels = rng.integers(0, 2, 400)
+        half = np.arange(200)
+        _model, report = training.train(
+            frame, labels, list(frame), [(half, half + 200)]
+        )
+        self.assertFalse(report["usable"])
+        self.assertIn("no_signal", {one["code"] for one in report["findings"]})
+
+    def test_hostile_columns(self):
+        """Infinite, constant, empty and oddly named columns do no harm."""
+        frame = dict(self.frame)
+        frame['a "name", with: {signs}'] = np.full(len(self.labels), np.inf)
+        frame["empty"] = np.full(len(self.labels), np.nan)
+        frame["same"] = np.ones(len(self.labels))
+        model, report = training.train(
+            frame, self.labels, list(frame), self.folds[:1], seed=5
+        )
+        self.assertTrue(report["usable"])
+        self.assertTrue(np.all(np.isfinite(model.predict(frame))))
+
+    def test_flagging(self):
+        """Counted by hand: ten rows, four positives."""
+        labels = [1, 1, 0, 1, 0, 0, 1, 0, 0, 0]
+        scores = np.linspace(1, 0.1, 10)
+        self.assertEqual(
+            quality.flagging(labels, scores, (0.2, 0.5)),
+            [
+                {"share": 0.2, "precision": 1.0, "recall": 0.5},
+                {"share": 0.5, "precision": 0.6, "recall": 0.75},
+            ],
+        )
+        share, threshold = quality.flag_for_recall(labels, scores, 0.75)
+        self.assertEqual((share, threshold), (0.4, scores[3]))
+        self.assertEqual(quality.flag_for_recall(labels, scores, 1.0)[0], 0.7)
+
+    def test_calibration_error(self):
+        curve = [
+            {"stated": 0.2, "seen": 0.1, "rows": 30},
+            {"stated": 0.8, "seen": 0.8, "rows": 10},
+        ]
+        self.assertAlmostEqual(quality.calibration_error(curve), 0.075)
+
+    def test_age_of_the_facts(self):
+        from datetime import datetime, timedelta
+
+        now = datetime(2026, 5, 4)
+
+        def check(days):
+            newest = now - timedelta(days=days)
+            finding, forbids = gates.check_age(newest, now, 60, 67)
+            return finding and finding.code, forbids
+
+        self.assertEqual(check(10), (None, False))
+        self.assertEqual(check(30), ("stale_data", False))
+        self.assertEqual(check(70), ("too_stale", True))
+        self.assertEqual(gates.check_age(None, now, 60, 67), (None, False))
 
     def test_gate(self):
         labels = np.array([1] * 10 + [0] * 200)
@@ -227,7 +330,7 @@ class TestTraining(BaseCase):
         times = np.repeat([0, 100], 105)
 
         def codes(labels, groups, folds, **gate):
-            findings = training.check_data(labels, groups, folds, training.Gate(**gate))
+            findings = gates.check_data(labels, groups, folds, gates.Gate(**gate))
             return {finding.code: finding.params for finding in findings}
 
         rng = np.random.default_rng(0)
@@ -247,6 +350,10 @@ class TestTraining(BaseCase):
             {"found": 7, "needed": 100},
         )
         self.assertIn("short_history", codes(labels, groups, [], positives=1))
+        for same, code in ((1, "all_positive"), (0, "all_negative")):
+            self.assertEqual(
+                codes(np.full(210, same), groups, folds), {code: {"found": 210}}
+            )
 
     def test_reasons(self):
         parts = np.array([[0.5, -1.0, 0.2, 0.01], [-0.1, -0.2, -0.3, -0.4]])

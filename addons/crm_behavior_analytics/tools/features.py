@@ -21,7 +21,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-#: columns of a table that are filled in after the row became known
+#: columns of a table that are filled in after the row became known; a module of
+#: definitions may have a ``LATER`` of its own
 LATER = {
     "invoices": ("paid_at",),
     "deliveries": ("done_at",),
@@ -120,11 +121,11 @@ def _days(seconds):
     return (seconds / SECONDS_A_DAY).floor()
 
 
-def as_known(table, name, as_of):
+def as_known(table, later, as_of):
     """A table as it was known at a moment.
 
     :param table: Ibis table
-    :param str name: its name, see ``LATER``
+    :param tuple later: columns that are filled in after the row became known
     :param datetime as_of: the moment
     """
     import ibis
@@ -132,23 +133,26 @@ def as_known(table, name, as_of):
     known = table.filter(table.known_at < as_of)
     masked = {
         column: ibis.cases((known[column] < as_of, known[column]), else_=ibis.null())
-        for column in LATER.get(name, ())
+        for column in later
     }
     return known.mutate(**masked) if masked else known
 
 
-def compute(connection, units, as_of, definitions):
+def compute(connection, units, as_of, definitions, later=None):
     """Compute features as of a moment.
 
     :param connection: Ibis backend that holds the tables by their names
     :param units: Ibis table with the column ``unit_id``
     :param datetime as_of: naive UTC
     :param list definitions: :class:`Feature`, derived ones after what they need
+    :param dict later: table → columns filled in after a row became known; None:
+        ``LATER``
     :return: Ibis expression with ``unit_id`` and one float column for each definition,
         in their order
     """
     import ibis
 
+    later = LATER if later is None else later
     aggregates = {}
     for feature in definitions:
         if feature.table:
@@ -158,7 +162,8 @@ def compute(connection, units, as_of, definitions):
     # than Polars to compute it, if each step names a hundred columns again.
     joined = units.select("unit_id")
     for number, ((name, keys), features) in enumerate(sorted(aggregates.items())):
-        table = _aggregate(connection.table(name), name, keys, features, as_of)
+        table = as_known(connection.table(name), later.get(name, ()), as_of)
+        table = _aggregate(table, name, keys, features, as_of)
         joined = joined.left_join(table, "unit_id", rname=f"{{name}}_{number}")
     result = joined.select(
         "unit_id",
@@ -177,8 +182,7 @@ def compute(connection, units, as_of, definitions):
 
 
 def _aggregate(table, name, keys, features, as_of):
-    """The definitions of a table that are grouped in the same way."""
-    table = as_known(table, name, as_of)
+    """The definitions of a table, as it was known, that are grouped in the same way."""
     if BAND in keys:
         table = table.mutate(
             **{BAND: _band(table[HAPPENED.get(name, "known_at")], as_of)}

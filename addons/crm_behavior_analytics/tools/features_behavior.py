@@ -32,6 +32,9 @@ from .features import WINDOWS, Feature, Words
 #: what a customer came through
 CHANNELS = ("web", "mobile", "wechat", "app", "server")
 
+#: days that are added to the time of watching, so that one early visit is no habit
+SETTLING_DAYS = 30
+
 
 def _subject(code, *where, category="behavior"):
     return Subject(code, "events", where, category)
@@ -56,6 +59,12 @@ CHANNEL = {
     for code in CHANNELS
 }
 
+
+def _visits_missed(f):
+    """Visits that would have come since the last one, at the visitor's own pace."""
+    return f.days_since_visit * f.visits / (f.days_since_first_visit + SETTLING_DAYS)
+
+
 DEFINITIONS = [
     *counts(PAGES, WINDOWS),
     change(PAGES, 30, shown_with=("page_views_30d",)),
@@ -63,7 +72,7 @@ DEFINITIONS = [
     *counts(ACTIONS, WINDOWS),
     change(ACTIONS, 30, shown_with=("actions_30d",)),
     change(ACTIONS, 90, shown_with=("actions_90d",)),
-    *(days(ACTIVE, window) for window in WINDOWS),
+    *(days(ACTIVE, window) for window in (*WINDOWS, 14)),
     *(days(PAGES, window) for window in (30, 90)),
     since_last(PAGES, "days_since_visit"),
     since_last(ACTIONS, "days_since_action"),
@@ -88,7 +97,7 @@ DEFINITIONS = [
     *counts(CHECKOUTS, (30, 90, 365)),
     since_last(CHECKOUTS, "days_since_checkout"),
     # --- the rhythm ---
-    *counts(VISITS, WINDOWS),
+    *counts(VISITS, (*WINDOWS, 0)),
     change(VISITS, 30, shown_with=("visits_30d",)),
     change(VISITS, 90, shown_with=("visits_90d",)),
     average(VISITS, "visit_gap_mean", "gap_days", unit="days"),
@@ -126,6 +135,23 @@ DEFINITIONS = [
         category="rhythm",
         unit="ratio",
         words=Words("plain", "visit_gap_ratio"),
+    ),
+    Feature(
+        "visits_missed",
+        None,
+        _visits_missed,
+        shown_with=("days_since_visit", "visits", "days_since_first_visit"),
+        category="rhythm",
+        unit="times",
+    ),
+    Feature(
+        "active_days_share",
+        None,
+        # half a day more on both sides: nothing of nothing is no fall
+        lambda f: (f.active_days_30d + 0.5) / (f.active_days_90d + 1.5),
+        shown_with=("active_days_30d", "active_days_90d"),
+        category="rhythm",
+        unit="share",
     ),
     entropy(ACTIVE, "hour_of_week_entropy", "hour_of_week", 90),
     entropy(ACTIVE, "hour_of_week_entropy", "hour_of_week", 365),

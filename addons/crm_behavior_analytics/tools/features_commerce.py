@@ -16,6 +16,8 @@ Tables (times naive UTC, amounts integers in minor units of the company's curren
 * ``deliveries``: ``unit_id``, ``known_at`` (promised for), ``done_at``
 """
 
+from datetime import timedelta
+
 from .feature_parts import (
     MINOR,
     Subject,
@@ -49,6 +51,10 @@ RETURNED = Subject("returns", "goods", (("returned", "is", True),), "returns")
 MOVED = Subject("moved", "goods", category="returns")
 INVOICES = Subject("invoices", "invoices", category="payment")
 DELIVERIES = Subject("deliveries", "deliveries", category="delivery")
+#: a payment that comes so many days after the due date is no oversight any more
+TOLERATED_DAYS = 14
+#: days that are added to the time as a customer, so that one early order is no rhythm
+SETTLING_DAYS = 30
 
 
 def _late(t):
@@ -58,6 +64,12 @@ def _late(t):
 
 def _overdue(t, now):
     return (t.due_at < now) & t.paid_at.isnull()
+
+
+def _late_payment(t, now):
+    """Fell due and was not paid within the tolerated days."""
+    limit = t.due_at + timedelta(days=TOLERATED_DAYS)
+    return (limit < now) & (t.paid_at.isnull() | (t.paid_at >= limit))
 
 
 def _late_deliveries(window):
@@ -91,6 +103,16 @@ def _late_share(window):
 
 DEFINITIONS = [
     *counts(ORDERS, (7, 30, 90)),
+    Feature(
+        "orders_180d",
+        "orders",
+        lambda t, now: t.count(where=within(t.known_at, now, 180)),
+        180,
+        0,
+        category="orders",
+        unit="times",
+        words=Words("count", "orders"),
+    ),
     counts(ORDERS, (365,))[0]._replace(shown_with=("tenure_days",)),
     change(ORDERS, 30, shown_with=("orders_30d",)),
     change(ORDERS, 90, shown_with=("orders_90d",)),
@@ -128,6 +150,40 @@ DEFINITIONS = [
         "orders",
         "days",
         reads=("gap_days",),
+    ),
+    Feature(
+        "order_gap_last",
+        "orders",
+        lambda t, now: t.gap_days.argmax(t.known_at),
+        shown_with=("order_gap_mean",),
+        category="orders",
+        unit="days",
+        reads=("known_at", "gap_days"),
+    ),
+    Feature(
+        "orders_repeat",
+        "orders",
+        lambda t, now: t.count() - 1,
+        category="orders",
+        unit="times",
+    ),
+    Feature(
+        "order_span_days",
+        None,
+        lambda f: f.tenure_days - f.days_since_order,
+        shown_with=("tenure_days", "days_since_order"),
+        category="orders",
+        unit="days",
+    ),
+    Feature(
+        "orders_missed",
+        None,
+        lambda f: (
+            f.days_since_order * (f.orders_repeat + 1) / (f.tenure_days + SETTLING_DAYS)
+        ),
+        shown_with=("days_since_order", "orders_repeat", "tenure_days"),
+        category="orders",
+        unit="times",
     ),
     Feature(
         "order_gap_ratio",
@@ -216,6 +272,16 @@ DEFINITIONS = [
         ages=True,
     ),
     Feature(
+        "late_payments_90d",
+        "invoices",
+        lambda t, now: t.count(where=_late_payment(t, now) & within(t.due_at, now, 90)),
+        90,
+        0,
+        category="payment",
+        unit="times",
+        reads=("due_at", "paid_at"),
+    ),
+    Feature(
         "payment_delay_365d",
         "invoices",
         lambda t, now: days_between(t.due_at, t.paid_at).mean(
@@ -241,6 +307,15 @@ DEFINITIONS = [
     # --- delivery ---
     *counts(DELIVERIES, (30, 90, 365)),
     *(_late_deliveries(window) for window in (30, 90, 365)),
+    Feature(
+        "days_since_late_delivery",
+        "deliveries",
+        lambda t, now: days_since(t.known_at.max(where=_late(t)), now),
+        category="delivery",
+        unit="days",
+        reads=("known_at", "done_at"),
+        ages=True,
+    ),
     _late_share(90),
     _late_share(365),
     Feature(

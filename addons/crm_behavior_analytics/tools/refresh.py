@@ -37,11 +37,13 @@ def refresh(job, spec):
         UTC); the file ``units.json`` is a list of units, null for all that have facts
     :return: {"computed": number of units}
     """
-    frames = prediction.read_tables(job.folder, spec["tables"])
+    frames = prediction.read_tables(job.folder, spec)
     definitions = prediction.load_definitions(spec["providers"])
     wanted = json.loads((job.folder / UNITS_FILE).read_text(encoding="utf-8"))
     job.progress(0.1, "features")
-    table = compute(frames, datetime.fromisoformat(spec["as_of"]), definitions, wanted)
+    later = prediction.load_later(spec["providers"])
+    as_of = datetime.fromisoformat(spec["as_of"])
+    table = compute(frames, as_of, definitions, wanted, later)
     job.progress(0.8, "features")
     with (job.folder / FIGURES_FILE).open("w", encoding="utf-8") as file:
         for row in table.iter_rows(named=True):
@@ -50,12 +52,13 @@ def refresh(job, spec):
     return {"computed": len(table)}
 
 
-def compute(frames, as_of, definitions, wanted=None):
+def compute(frames, as_of, definitions, wanted=None, later=None):
     """Features of the units that have facts.
 
     :param dict frames: name → Polars frame
     :param datetime as_of: naive UTC
     :param wanted: of these units only
+    :param later: see :func:`features.compute`
     :return: Polars frame, sorted by ``unit_id``
     """
     import polars as pl
@@ -69,7 +72,7 @@ def compute(frames, as_of, definitions, wanted=None):
         units = units.filter(pl.col("unit_id").is_in(wanted))
     connection = features.polars_connection({**frames, "units": units})
     expression = features.compute(
-        connection, connection.table("units"), as_of, definitions
+        connection, connection.table("units"), as_of, definitions, later
     )
     return expression.to_polars()
 

@@ -1,4 +1,6 @@
 from . import (
+    behavior_feature,
+    behavior_feature_provider,
     governance_erasure,
     governance_lineage,
     governance_metrics,

@@ -1,5 +1,6 @@
 from . import (
     test_assignment_tools,
+    test_features,
     test_routing,
     test_routing_agent,
     test_routing_cost_tools,
