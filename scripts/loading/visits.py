@@ -11,6 +11,8 @@ def load_events(load):
         load.left_out.append("No event store is installed: visits are left out.")
         return
     sources = load.env["behavior.source"]
+    # a visitor has to agree before anything is collected
+    load.env["website"].search([]).cookies_bar = True
     noted = sources._odoo_source(load.company)
     if not noted:
         noted = sources.sudo()._ensure_odoo_sources(load.company)

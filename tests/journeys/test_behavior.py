@@ -33,10 +33,11 @@ WORDS = {
         "saw": "/zh_CN/shop",
     },
 }
-# An account for everybody, and the origin of the website among those of its source.
+# An account and a cookies bar for everybody, and the origin of the website among those of its source.
 SET_UP = """
 website = env.ref("website.default_website")
 website.auth_signup_uninvited = "b2c"
+website.cookies_bar = True
 shop = env.ref("crm_behavior_analytics.behavior_source_shop_demo")
 shop.origins = shop.origins + "\\n" + {url!r}
 empty = {{}}
