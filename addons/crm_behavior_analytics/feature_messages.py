@@ -271,5 +271,6 @@ def describe(env, definition):
         "window": window // 2 if words.measure == "change" else window,
         "value": f"%({definition.code})s",
     }
-    texts = (env._(text) % values for text in MEASURES[words.measure])
+    templates = map(env._, MEASURES[words.measure])
+    texts = [template % values for template in templates]
     return FeatureText(*(text[:1].upper() + text[1:] for text in texts))

@@ -256,7 +256,7 @@ class BehaviorFeatureProvider(models.AbstractModel):
     @api.model
     def _export_lake(self, company):
         """What a job needs to read the events that the store has let go of."""
-        parts = self.env["behavior.lake.part"].search([])
+        parts = self.env["behavior.lake.part"].search_fetch([], ["name"])
         if not parts:
             return {}
         spec = {

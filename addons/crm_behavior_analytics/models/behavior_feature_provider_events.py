@@ -1,3 +1,5 @@
+# The queries of two subjects, a file each.
+# pylint: disable=consider-merging-classes-inherited
 from odoo import api, models
 from odoo.tools import SQL
 

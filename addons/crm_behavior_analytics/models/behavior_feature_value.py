@@ -86,7 +86,7 @@ class BehaviorFeatureValue(models.Model):
     def _cron_refresh(self):
         """Bring the features of all companies to the last midnight."""
         # No notion of whose: each company has facts of its own.
-        for company in self.env["res.company"].search([]):
+        for company in self.env["res.company"].search_fetch([], ["name"]):
             self._start_refresh(company)
 
     @api.model

@@ -39,7 +39,7 @@ class BehaviorLakeErasure(models.Model):
     @api.model
     def _work_off(self):
         """Erase whoever is noted; return how many events that were."""
-        notes = self.search([])
+        notes = self.search_fetch([], ["names"])
         if not notes:
             return 0
         parts = self.env["behavior.lake.part"]

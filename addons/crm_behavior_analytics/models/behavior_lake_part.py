@@ -204,7 +204,7 @@ class BehaviorLakePart(models.Model):
             else SQL.identifier("event", name)
             for name in tool.STORED
         ]
-        companies = self.env["res.company"].search([])
+        companies = self.env["res.company"].search_fetch([], ["resource_calendar_id"])
         # Each company's own calendar.
         day, hour = (
             SQL(

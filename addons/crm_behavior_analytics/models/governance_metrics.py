@@ -93,7 +93,7 @@ class GovernanceMetrics(models.AbstractModel):
             labels=("company",),
         )
         now = fields.Datetime.now()
-        for company in self.env["res.company"].search([]):
+        for company in self.env["res.company"].search_fetch([], ["name"]):
             if company.behavior_features_as_of:
                 seconds = (now - company.behavior_features_as_of).total_seconds()
                 age.add_metric((str(company.id),), seconds)
