@@ -33,7 +33,8 @@ WORDS = {
         "saw": "/zh_CN/shop",
     },
 }
-# An account and a cookies bar for everybody, and the origin of the website among those of its source.
+# An account and a cookies bar for everybody, and the origin of the website among
+# those of its source.
 SET_UP = """
 website = env.ref("website.default_website")
 website.auth_signup_uninvited = "b2c"
