@@ -225,7 +225,7 @@ class TestBehaviorSource(TransactionCase):
         self.source.website_id = site
         feature = self.env["behavior.feature"].search([], limit=1)
         prediction = self.env["behavior.prediction"].create(
-            {"name": "Leaving", "code": "leaving-test", "label_method": "churn"}
+            {"name": "Leaving", "code": "leaving-test", "label_method": "no_order"}
         )
         version = self.env["behavior.prediction.version"].create(
             {"prediction_id": prediction.id, "number": 3, "state": "active"}

@@ -80,8 +80,11 @@ def _comparison(comparison, shares, dialect):
 
 def linker_of(frame, model, used, keys=()):
     api = DuckDBAPI(duckdb.connect(config={"threads": 2}))
+    # DuckDB guesses the type of a column of objects from some of its rows, and takes
+    # empty ones for numbers.
+    texts = frame.select_dtypes("object").columns
     linker = Linker(
-        api.register(frame),
+        api.register(frame.astype(dict.fromkeys(texts, "string"))),
         settings(model, used, keys),
         log_level=logging.ERROR,
         validate_settings=False,

@@ -21,16 +21,19 @@ TICKETS = Provider(
                 "closed_at": "timestamp[us]",
             },
             ("helpdesk.ticket.create_date", "helpdesk.ticket.closed_date"),
+            changed="_changed_tickets",
         ),
         "ratings": Table(
             "_query_ticket_ratings",
             {"unit_id": "int64", "known_at": "timestamp[us]", "rating": "float64"},
             ("rating.rating.rating",),
+            changed="_changed_ticket_ratings",
         ),
         "promises": Table(
             "_query_missed_promises",
             {"unit_id": "int64", "known_at": "timestamp[us]"},
             ("routing.sla.target.failed_at",),
+            changed="_changed_promises",
         ),
     },
 )
@@ -90,4 +93,48 @@ class BehaviorFeatureProvider(models.AbstractModel):
             """,
             company.id,
             until,
+        )
+
+    @api.model
+    def _changed_tickets(self, company, since):
+        return SQL(
+            """
+            SELECT customer.commercial_partner_id
+            FROM helpdesk_ticket AS ticket
+            JOIN res_partner AS customer ON customer.id = ticket.partner_id
+            WHERE ticket.company_id = %s AND ticket.write_date >= %s
+            """,
+            company.id,
+            since,
+        )
+
+    @api.model
+    def _changed_ticket_ratings(self, company, since):
+        if self.env.get("rating.rating") is None:
+            return SQL("SELECT 0 WHERE FALSE")
+        return SQL(
+            """
+            SELECT customer.commercial_partner_id
+            FROM rating_rating AS given
+            JOIN helpdesk_ticket AS ticket ON ticket.id = given.res_id
+            JOIN res_partner AS customer ON customer.id = ticket.partner_id
+            WHERE given.res_model = 'helpdesk.ticket' AND ticket.company_id = %s
+              AND given.write_date >= %s
+            """,
+            company.id,
+            since,
+        )
+
+    @api.model
+    def _changed_promises(self, company, since):
+        return SQL(
+            """
+            SELECT customer.commercial_partner_id
+            FROM routing_sla_target AS target
+            JOIN helpdesk_ticket AS ticket ON ticket.id = target.ticket_id
+            JOIN res_partner AS customer ON customer.id = ticket.partner_id
+            WHERE target.company_id = %s AND target.write_date >= %s
+            """,
+            company.id,
+            since,
         )
