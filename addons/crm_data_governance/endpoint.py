@@ -32,6 +32,7 @@ from odoo.tools.json import json_default
 from odoo.tools.misc import get_lang, hmac
 
 from . import rates, usage
+from .messages import render
 from .tools.inflate import InflateError, TooLarge, UnknownCoding, inflate
 from .tools.language import pick_language
 from .tools.networks import network
@@ -497,16 +498,17 @@ class GuardedDispatcher(Dispatcher):
 
     def _message(self, error):
         """The text in the reader's language."""
-        default = _CODE_OF_STATUS.get(error.status, "bad_request")
-        message = _messages.get(error.code) or _messages[default]
-        lang = "en_US"
+        code = error.code
+        if code not in _messages:
+            code = _CODE_OF_STATUS.get(error.status, "bad_request")
         env = self.request.env
-        if env is not None and not env.cr.closed:
-            # The transaction is lost; a failed one could not be read any more.
-            env.cr.rollback()
-            lang = self._lang(env)
-        text = message._translate(lang)
-        return text % error.params if error.params and "%(" in text else text
+        if env is None or env.cr.closed:
+            text = _messages[code]._translate("en_US")
+            return text % error.params if error.params else text
+        # The transaction is lost; a failed one could not be read any more.
+        env.cr.rollback()
+        env = env(user=SUPERUSER_ID, context={"lang": self._lang(env)})
+        return render(env, _messages, code, error.params)
 
 
 __all__ = [

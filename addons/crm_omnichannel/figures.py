@@ -68,9 +68,9 @@ def _money(env, mine):
                 _cost(env),
                 SQL("sum(%s)", readable(moves, "amount_residual_signed")),
                 SQL(
-                    "coalesce(sum(%s) FILTER (WHERE account_move.invoice_date >"
-                    " current_date - interval '12 months'), %s)",
+                    "coalesce(sum(%s) FILTER (WHERE %s), %s)",
                     invoiced,
+                    env["res.partner"]._turnover_sql(moves._table),
                     # none in that time is 0, a closed field is not
                     SQL("sum(%s) * 0", invoiced),
                 ),

@@ -65,7 +65,8 @@ class Linking:
         """Return ``{id of who went: id of who stays}``."""
         people = self.env["res.partner"].browse(group)
         # who can log in stays
-        target = next((one for one in people if one._log_in_kind()), people[0])
+        log_ins = people._log_in_kinds()
+        target = next((one for one in people if one.id in log_ins), people[0])
         survivors = {}
         for source in people - target:
             try:

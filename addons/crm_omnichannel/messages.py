@@ -55,7 +55,18 @@ MESSAGES = {
     # a record (processing.py)
     "no_mapping": _lt("The channel has no mapping."),
     "required_missing": _lt("There is no value for “%(target)s”, which is required."),
-    "not_saved": _lt("The customer could not be saved: %(detail)s"),
+    "not_saved": _lt(
+        "The customer could not be saved (%(detail)s): the log of the server tells why."
+    ),
+    # a segment (models/omni_segment.py)
+    "unknown_field": _lt("Customers have no field “%(name)s” any more."),
+    "not_refreshed": _lt(
+        "Something unexpected happened (%(detail)s): the log of the server tells what."
+    ),
+    # two customers who may be one (models/omni_match.py)
+    "not_merged": _lt(
+        "They could not be merged (%(detail)s): the log of the server tells why."
+    ),
     # notes on a record that went through
     "language_not_installed": _lt("The language %(value)s is not installed."),
     "unknown_state": _lt("“%(value)s” is not a state of the country; it was left out."),
@@ -104,6 +115,21 @@ MESSAGES = {
     "unreachable": _lt("The platform could not be reached (%(reason)s)."),
     "waiting": _lt("The platform asked to wait; the channel goes on by itself."),
 }
+
+
+def cause_of(error, other):
+    """Return the ``(code, params)`` under which an exception is kept.
+
+    What somebody else's exception says is in one language, and may tell of a person:
+    it belongs into the log.
+
+    :param Exception error: one of ours has a ``code`` and ``params``
+    :param str other: the code for one that has none, whose ``detail`` is its kind
+    """
+    code = getattr(error, "code", None)
+    if isinstance(code, str) and code in MESSAGES | MERGE_MESSAGES:
+        return code, getattr(error, "params", None) or {}
+    return other, {"detail": type(error).__name__}
 
 
 def outlines(env):

@@ -21,6 +21,7 @@ from odoo.tools import SQL
 from odoo.addons.crm_data_governance.db import CONCURRENCY_ERRORS, read_committed
 
 from .linking import Linking
+from .messages import cause_of
 from .tools.blocked import fold
 from .tools.landing import scalar_key, unpack
 from .tools.linking import Claim, IdentityClaim, New
@@ -188,8 +189,7 @@ class Processor:
                 self._save(items[half:], parked)
                 return
             _logger.info("Record %s parked", items[0].id, exc_info=True)
-            detail = " ".join(str(error).split())[:300] or type(error).__name__
-            parked.append((items[0].id, "not_saved", {"detail": detail}))
+            parked.append((items[0].id, *cause_of(error, "not_saved")))
 
     def _park(self, parked):
         if not parked:
@@ -313,32 +313,23 @@ class _Saving:
         return known, quarantined
 
     def _add_known_partners(self, keys, known):
-        """Customers typed in Odoo are known by their e-mail and telephone."""
-        emails = {key[1] for key in keys if key[0] == "email" and key not in known}
-        phones = {key[1] for key in keys if key[0] == "phone" and key not in known}
-        if not emails and not phones:
-            return
-        self.partners.flush_model(["email_normalized", "phone_sanitized", "company_id"])
-        self.cr.execute(
-            SQL(
-                """
-                SELECT id, company_id, 'email', email_normalized FROM res_partner
-                WHERE active AND email_normalized = ANY(%s)
-                UNION ALL
-                SELECT id, company_id, 'phone', phone_sanitized FROM res_partner
-                WHERE active AND phone_sanitized = ANY(%s)
-                ORDER BY id
-                """,
-                list(emails),
-                list(phones),
+        """Customers typed in Odoo are known by an e-mail or telephone of theirs alone.
+
+        By the rule of ``omni.identity._resolve_many``, company by company.
+        """
+        wanted = {}
+        for kind, value, scope in keys:
+            place, _colon, number = scope.partition(":")
+            if place == "company" and (kind, value, scope) not in known:
+                wanted.setdefault((kind, scope, int(number)), []).append(value)
+        for (kind, scope, company_id), values in wanted.items():
+            found = self.env["omni.identity"]._find_typed(
+                kind, values, [company_id or False]
             )
-        )
-        scopes = {key[2] for key in keys}
-        for partner_id, company_id, kind, value in self.cr.fetchall():
-            for scope in [f"company:{company_id}"] if company_id else scopes:
-                key = (kind, value, scope)
-                if scope in scopes and scope.startswith("company:"):
-                    known.setdefault(key, partner_id)
+            known.update(
+                ((kind, value, scope), partner_id)
+                for value, partner_id in found.items()
+            )
 
     def _taken(self, partner_ids):
         """Return the (customer, channel) pairs that have an external id already."""
@@ -535,7 +526,7 @@ class _Saving:
             return
         partners = self.partners.browse(sorted(known))
         self._lock(partners.ids)
-        protected = self._protected(partners.ids)
+        log_ins = partners._log_in_kinds()
         writes = {}
         for partner in partners:
             group = known[partner.id]
@@ -546,7 +537,7 @@ class _Saving:
                 current,
                 partner.write_date.isoformat(" ", "milliseconds"),
             )
-            self._protect(protected.get(partner.id), values, group)
+            self._protect(log_ins.get(partner.id), values, group)
             vals = {name: self._to_column(name, values[name]) for name in values}
             tag_ids = set(self._tag_ids(group)) - set(partner.category_id.ids)
             if tag_ids:
@@ -602,29 +593,14 @@ class _Saving:
             current[name] = value or None
         return current
 
-    def _protected(self, partner_ids):
-        """Return ``{partner id: True if the user works here, False for the portal}``.
+    def _protect(self, log_in, values, group):
+        """Keep what a log-in hangs on: a sender must not move its e-mail.
 
-        Who may post records must not be able to move a log-in's e-mail.
+        :param log_in: as ``res.partner._log_in_kind``
         """
-        self.cr.execute(
-            SQL(
-                """
-                SELECT partner_id, bool_or(NOT share) FROM res_users
-                WHERE partner_id = ANY(%(ids)s) GROUP BY partner_id
-                UNION ALL
-                SELECT partner_id, TRUE FROM res_company
-                WHERE partner_id = ANY(%(ids)s)
-                """,
-                ids=partner_ids,
-            )
-        )
-        return dict(self.cr.fetchall())
-
-    def _protect(self, internal, values, group):
-        if internal is None:
+        if not log_in:
             return
-        kept = [name for name in values if internal or name == "email"]
+        kept = [name for name in values if log_in == "internal" or name == "email"]
         for name in kept:
             del values[name]
         if kept:

@@ -7,6 +7,7 @@ chosen when somebody reads them.
 from odoo.tools import LazyTranslate
 
 from odoo.addons.crm_data_governance import messages as governance
+from odoo.addons.crm_omnichannel import messages as omnichannel
 
 # Lazy: no environment is at hand here; who reads chooses the language.
 # pylint: disable=prefer-env-translation
@@ -217,7 +218,8 @@ def render(env, table, code, params):
 
     :param dict table: one of those above
     :param dict params: as stored; ``error`` and ``details`` are those of an
-        expression, and give ``reason``
+        expression, and give ``reason``; ``refusal`` and ``refusal_params`` those of an
+        exception of crm_omnichannel, and give ``detail``
     """
     params = dict(params or {})
     if "error" in params:
@@ -226,4 +228,8 @@ def render(env, table, code, params):
             kinds = [str(env._(TYPES[kind])) for kind in details["types"]]
             details["types"] = ", ".join(kinds)
         params["reason"] = governance.render(env, EXPRESSIONS, params["error"], details)
+    if "refusal" in params:
+        params["detail"] = omnichannel.render(
+            env, params["refusal"], params["refusal_params"]
+        )
     return governance.render(env, table, code, params)

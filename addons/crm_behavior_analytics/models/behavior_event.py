@@ -357,8 +357,12 @@ class BehaviorEvent(models.Model):
             # An order is a fact of the contract, with consent or without.
             return
         persons = {
-            message_id: self._get_persons(
-                source, message, people.get(message_id), vouched
+            message_id: source._consent_persons(
+                source._identity_scopes(),
+                self.env["res.partner"].browse(people.get(message_id) or ()),
+                message.user_id,
+                message.anonymous_id,
+                kept=not vouched,
             )
             for message_id, message in messages.items()
         }
@@ -376,23 +380,6 @@ class BehaviorEvent(models.Model):
         for verdict in verdicts:
             if verdict.get("messageId") in refused:
                 verdict.update(status="refused", error="no_consent")
-
-    @api.model
-    def _get_persons(self, source, message, partner_id, vouched):
-        """Return whose consent a message needs, as ``omni.consent`` names persons.
-
-        Who logs in on a browser speaks for themselves, not for its owner; the browser
-        is asked when it is to become theirs, or when the event is to be its own.
-        """
-        names = {_visitor(message)}
-        persons = set()
-        if partner_id:
-            persons.add(self.env["res.partner"].browse(partner_id))
-        if (partner_id or not vouched) and message.anonymous_id:
-            names.add(("anonymous_id", message.anonymous_id))
-        return persons.union(
-            (*name, scope) for name in names for scope in source._identity_scopes()
-        )
 
     @api.model
     def _claim_identities(self, source, claims):

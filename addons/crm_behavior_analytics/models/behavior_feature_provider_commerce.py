@@ -117,7 +117,7 @@ class BehaviorFeatureProvider(models.AbstractModel):
         # An invoice is due on its day and overdue on the next one.
         return SQL(
             """
-            SELECT invoice.commercial_partner_id, invoice.invoice_date::timestamp,
+            SELECT customer.owner_id, invoice.invoice_date::timestamp,
                    invoice.invoice_date_due + interval '1 day',
                    CASE WHEN invoice.payment_state IN
                              ('paid', 'in_payment', 'reversed')
@@ -125,6 +125,7 @@ class BehaviorFeatureProvider(models.AbstractModel):
                    END,
                    round(invoice.amount_total_signed * 100)::bigint
             FROM account_move AS invoice
+            JOIN (%s) AS customer ON customer.id = invoice.partner_id
             LEFT JOIN LATERAL (
                 SELECT max(partial.max_date) AS day
                 FROM account_move_line AS line
@@ -134,8 +135,8 @@ class BehaviorFeatureProvider(models.AbstractModel):
             ) AS paid ON TRUE
             WHERE invoice.move_type = 'out_invoice' AND invoice.state = 'posted'
               AND invoice.company_id = %s AND invoice.invoice_date < %s
-              AND invoice.commercial_partner_id IS NOT NULL
             """,
+            self.env["res.partner"]._owners_sql(),
             company.id,
             until,
         )
@@ -196,11 +197,14 @@ class BehaviorFeatureProvider(models.AbstractModel):
 
     @api.model
     def _changed_invoices(self, company, since):
-        # A payment may leave the invoice's own row as it is.
+        # A payment may leave the invoice's own row as it is; so do a merge and its
+        # undo, where the invoice is sealed.
         return SQL(
             """
-            SELECT invoice.commercial_partner_id
+            WITH customer AS (%(owners)s)
+            SELECT customer.owner_id
             FROM account_move AS invoice
+            JOIN customer ON customer.id = invoice.partner_id
             WHERE invoice.move_type = 'out_invoice' AND invoice.company_id = %(company)s
               AND (invoice.write_date >= %(since)s OR EXISTS (
                   SELECT FROM account_move_line AS line
@@ -208,7 +212,13 @@ class BehaviorFeatureProvider(models.AbstractModel):
                     ON partial.debit_move_id = line.id
                   WHERE line.move_id = invoice.id
                     AND partial.write_date >= %(since)s))
+            UNION
+            SELECT customer.owner_id
+            FROM omni_merge AS merge
+            JOIN customer ON customer.id IN (merge.target_id, merge.source_id)
+            WHERE greatest(merge.merged_at, merge.undone_at) >= %(since)s
             """,
+            owners=self.env["res.partner"]._owners_sql(),
             company=company.id,
             since=since,
         )

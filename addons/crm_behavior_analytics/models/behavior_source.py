@@ -422,6 +422,25 @@ class BehaviorSource(models.Model):
         scopes = [f"source:{source.id}" for source in sources]
         return [*scopes, f"company:{company.id}", "company:0"]
 
+    @api.model
+    def _consent_persons(self, scopes, partner, user_id, anonymous_id, kept=False):
+        """Return whose consent a visit needs, as ``omni.consent`` names persons.
+
+        Who logs in on a browser speaks for themselves, not for its owner; the browser
+        is asked when it is to become theirs, or when what is kept is to be its own.
+
+        :param scopes: of the identities
+        :param partner: ``res.partner``, who the visitor is known to be, or none
+        :param str user_id: of the visitor, or None
+        :param str anonymous_id: of the browser, or None
+        :param bool kept: whether something is kept under the ID of the browser
+        :return: set
+        """
+        names = {("user_id", user_id)} if user_id else set()
+        if anonymous_id and (partner or not user_id or kept):
+            names.add(("anonymous_id", anonymous_id))
+        return {*partner, *((*name, scope) for name in names for scope in scopes)}
+
     # --- ODOO AS A SOURCE ---
 
     @api.model

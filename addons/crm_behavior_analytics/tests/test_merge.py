@@ -1,3 +1,5 @@
+from datetime import datetime
+
 from odoo.tests import TransactionCase, tagged
 
 TABLES = ("website_visitor", "website_track", "behavior_score", "omni_identity")
@@ -98,6 +100,33 @@ class TestMerge(TransactionCase):
         self.assertEqual([round(one.score, 1) for one in scores], [0.1, 0.3])
         merge.action_undo()
         self.assertEqual(before, self.dump())
+
+    def test_a_sealed_invoice_counts_for_the_survivor(self):
+        move = self.env["account.move"].create(
+            {
+                "move_type": "out_invoice",
+                "partner_id": self.source.id,
+                "invoice_date": "2026-05-04",
+                "invoice_line_ids": [
+                    (0, 0, {"name": "Goods", "price_unit": 5, "tax_ids": False})
+                ],
+            }
+        )
+        move.action_post()
+        provider = self.env["behavior.feature.provider"]
+        since = datetime(2026, 1, 1)
+        until = datetime(2026, 6, 1)
+
+        def units(query, moment):
+            self.env.flush_all()
+            rows = self.env.execute_query(query(self.env.company, moment))
+            return {row[0] for row in rows} & {self.source.id, self.target.id}
+
+        self.assertEqual(units(provider._query_invoices, until), {self.source.id})
+        # as a merge leaves what the hash of its journal seals
+        self.source.write({"active": False, "merged_into_id": self.target.id})
+        self.assertEqual(units(provider._query_invoices, until), {self.target.id})
+        self.assertEqual(units(provider._changed_invoices, since), {self.target.id})
 
     def test_no_event_is_touched(self):
         """The person is joined at read time, through the identity that moves."""

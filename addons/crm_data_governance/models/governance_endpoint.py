@@ -5,6 +5,7 @@ from odoo.tools import SQL
 
 from ..db import CONCURRENCY_ERRORS
 from ..endpoint import CATALOGUE
+from ..messages import render
 
 _logger = logging.getLogger(__name__)
 
@@ -49,11 +50,17 @@ class GovernanceEndpoint(models.Model):
     @api.depends("code")
     @api.depends_context("lang")
     def _compute_title(self):
-        lang = self.env.lang or "en_US"
+        titles = {
+            endpoint.code: endpoint.title
+            for endpoint in CATALOGUE.values()
+            if not isinstance(endpoint.title, str)
+        }
         for record in self:
             endpoint = CATALOGUE.get(record.code)
-            title = endpoint.title if endpoint else record.code
-            record.title = title if isinstance(title, str) else title._translate(lang)
+            if endpoint and isinstance(endpoint.title, str):
+                record.title = endpoint.title
+            else:
+                record.title = render(self.env, titles, record.code)
 
     def _compute_usage(self):
         groups = self.env["governance.usage"]._read_group(

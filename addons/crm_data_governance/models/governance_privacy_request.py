@@ -5,6 +5,8 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 from odoo.tools import SQL, LazyTranslate
 
+from ..messages import render
+
 _logger = logging.getLogger(__name__)
 _lt = LazyTranslate(__name__)
 
@@ -31,6 +33,7 @@ _reasons = {
         "Other records need this one; what tells about the person is gone."
     ),
     "login_closed": _lt("The log-in is closed and its name is gone."),
+    "person_erased": _lt("It told about this person only."),
 }
 
 
@@ -425,7 +428,5 @@ class GovernancePrivacyRequestLine(models.Model):
     @api.depends("reason")
     @api.depends_context("lang")
     def _compute_explanation(self):
-        lang = self.env.lang or "en_US"
         for line in self:
-            reason = _reasons.get(line.reason)
-            line.explanation = reason._translate(lang) if reason else line.reason
+            line.explanation = render(self.env, _reasons, line.reason)

@@ -25,7 +25,8 @@ class GovernanceUsage(models.Model):
     credential_id = fields.Many2one(
         "governance.credential", ondelete="cascade", index=True, readonly=True
     )
-    company_id = fields.Many2one("res.company", readonly=True, ondelete="cascade")
+    # what was counted stays counted: the counters of /metrics never fall
+    company_id = fields.Many2one("res.company", readonly=True, ondelete="set null")
     hour = fields.Datetime(required=True, readonly=True)
     requests = fields.Integer(readonly=True)
     errors_4xx = fields.Integer(string="Refused (4xx)", readonly=True)

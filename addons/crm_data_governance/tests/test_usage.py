@@ -140,6 +140,17 @@ class TestUsage(TransactionCase):
         row = self.env["governance.usage"].search([("endpoint", "=", "e")])
         self.assertEqual((row.requests, row.credential_id.id), (3, False))
 
+    def test_deleted_company(self):
+        """The database keeps the counts: other addons forbid to try it here."""
+        self.env.cr.execute(
+            """
+            SELECT confdeltype::text FROM pg_constraint
+            WHERE conrelid = 'governance_usage'::regclass
+              AND confrelid = 'res_company'::regclass
+            """
+        )
+        self.assertEqual(self.env.cr.fetchall(), [("n",)])
+
     def test_vacuum(self):
         self.env["governance.usage"].create(
             [

@@ -2,11 +2,26 @@ import json
 
 from odoo import api, models
 from odoo.fields import Domain
+from odoo.tools import LazyTranslate
+
+from odoo.addons.crm_data_governance.models.governance_privacy_request import (
+    add_reasons,
+)
 
 from ..tools.landing import unpack
 from ..tools.mapping import mentions
 
+_lt = LazyTranslate(__name__)
+
 SCAN_SIZE = 1000
+
+add_reasons(
+    {
+        "provenance_erased": _lt(
+            "Where the person's values came from, and earlier values, are forgotten."
+        )
+    }
+)
 
 
 class GovernanceErasure(models.AbstractModel):

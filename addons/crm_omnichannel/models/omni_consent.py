@@ -199,7 +199,9 @@ class OmniConsent(models.Model):
         """
         # all answers, whatever the rules show: a no that the reader may not see counts
         self.flush_model()
-        self.env["omni.identity"].flush_model(["kind", "value", "scope", "partner_id"])
+        self.env["omni.identity"].flush_model(
+            ["kind", "value", "scope", "partner_id", "quarantined"]
+        )
         rows = self.env.execute_query_dict(
             SQL(
                 """
@@ -210,7 +212,8 @@ class OmniConsent(models.Model):
                         WITH ORDINALITY
                         AS asked (partner_id, kind, value, scope, position)
                 ),
-                -- whoever is known by an identifier has spoken too
+                -- whoever is known by an identifier has spoken too; whose a shared
+                -- device is nobody can tell
                 person AS (
                     SELECT position, partner_id FROM asked
                     WHERE partner_id IS NOT NULL
@@ -220,6 +223,7 @@ class OmniConsent(models.Model):
                     JOIN omni_identity AS identity
                       ON identity.kind = asked.kind AND identity.value = asked.value
                      AND %(identity_scope)s = asked.place
+                     AND identity.quarantined IS NOT TRUE
                 ),
                 known AS (
                     SELECT person.position, identity.kind, identity.value,

@@ -256,15 +256,15 @@ class OmniIdentity(models.Model):
     def _find_typed(self, kind, values, company_ids):
         """Return the customers typed into Odoo who alone have an address or number.
 
-        :param str kind: one of ``TYPED_FIELDS``
+        :param str kind: of others than ``TYPED_FIELDS`` nothing is typed
         :param values: iterable of values in their normal form
         :param company_ids: of the companies; False: customers of no company, who are
             found in any case
         :return: ``{value: partner id}``
         """
-        if not values:
+        name = TYPED_FIELDS.get(kind)
+        if not values or not name:
             return {}
-        name = TYPED_FIELDS[kind]
         groups = self.env["res.partner"]._read_group(
             Domain(name, "in", list(values))
             & Domain("company_id", "in", [False, *company_ids]),

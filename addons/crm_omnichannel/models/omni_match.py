@@ -9,8 +9,10 @@ from odoo.tools import SQL, format_date
 
 from odoo.addons.crm_data_governance.db import take_batches
 
+from .. import messages
 from ..columns import shown
 from ..match_messages import render, weight_code
+from ..messages_merge import MergeRefused
 from ..tools.match_comparisons import KINDS
 from ..tools.matching import PAIRS
 
@@ -79,6 +81,11 @@ class OmniMatch(models.Model):
     comparison_html = fields.Html(
         "Comparison", compute="_compute_comparison_html", sanitize=False
     )
+    refusal_code = fields.Char(
+        readonly=True, help="Why the two were not merged unasked."
+    )
+    refusal_params = fields.Json(readonly=True)
+    refusal = fields.Char("Why It Waits", compute="_compute_refusal")
     decided_by_id = fields.Many2one("res.users", "Decided by", readonly=True)
     decided_at = fields.Datetime("Decided", readonly=True)
 
@@ -114,6 +121,14 @@ class OmniMatch(models.Model):
                 render(self.env, answer["code"])
                 for answer in answers[:3]
                 if abs(answer["weight"]) >= 1.5
+            )
+
+    @api.depends("refusal_code", "refusal_params")
+    @api.depends_context("lang")
+    def _compute_refusal(self):
+        for match in self:
+            match.refusal = messages.render(
+                self.env, match.refusal_code, match.refusal_params
             )
 
     @api.depends("explanation", "left_id", "right_id")
@@ -245,6 +260,8 @@ class OmniMatch(models.Model):
                 },
                 "fingerprint": fingerprint,
                 "sure": unasked and sure and probability >= upper,
+                "refusal_code": False,
+                "refusal_params": False,
                 "state": "proposed",
                 "run_id": run.id,
                 "company_id": alive[left] or alive[right] or False,
@@ -316,7 +333,10 @@ class OmniMatch(models.Model):
             try:
                 match._merge_pair(match._survivor(), rule="match")
             except UserError as error:
-                _logger.info("match %s waits for a person: %s", match.id, error)
+                code, params = messages.cause_of(error, "not_merged")
+                match.write({"refusal_code": code, "refusal_params": params})
+                if not isinstance(error, MergeRefused):
+                    _logger.warning("Match %s not merged", match.id, exc_info=True)
 
     def _survivor(self):
         """Return who stays: who has an account, more business, or was here first."""
@@ -324,7 +344,7 @@ class OmniMatch(models.Model):
         return max(
             (self.left_id, self.right_id),
             key=lambda partner: (
-                bool(partner.with_context(active_test=False).user_ids),
+                bool(partner._log_in_kind()),
                 partner.customer_rank + partner.supplier_rank,
                 -partner.id,
             ),

@@ -209,12 +209,14 @@ class OmniMerge(models.Model):
             self._refuse("refused_target_archived", names)
         if target in source._ancestors() or source in target._ancestors():
             self._refuse("refused_family", names)
-        log_ins = {partner: partner._log_in_kind() for partner in both}
+        log_ins = both._log_in_kinds()
         if target.user_ids and source.user_ids:
             self._refuse("refused_users", names)
         if source.ref_company_ids or self._belongs_to_system(both):
             self._refuse("refused_system", names)
-        if rule in AUTOMATIC and ("internal" in log_ins.values() or log_ins[source]):
+        if rule in AUTOMATIC and (
+            "internal" in log_ins.values() or source.id in log_ins
+        ):
             self._refuse("refused_log_in", names)
         if len(both.company_id) > 1:
             self._refuse("refused_companies", names)

@@ -11,6 +11,7 @@ from odoo.tools import SQL
 
 from odoo.addons.crm_data_governance.db import CONCURRENCY_ERRORS
 
+from ..messages import cause_of, render
 from ..tools.domains import BadDomain, parse_domain
 
 _logger = logging.getLogger(__name__)
@@ -61,8 +62,10 @@ class OmniSegment(models.Model):
     )
     partner_count = fields.Integer("Customers", compute="_compute_partner_count")
     refreshed_at = fields.Datetime("Refreshed", readonly=True, copy=False)
+    problem_code = fields.Char(readonly=True, copy=False)
+    problem_params = fields.Json(readonly=True, copy=False)
     problem = fields.Char(
-        readonly=True, copy=False, help="Why the last refresh failed."
+        compute="_compute_problem", help="Why the last refresh failed."
     )
     # a condition means what it meant to its author: names of countries are translated,
     # and today begins somewhere
@@ -76,6 +79,14 @@ class OmniSegment(models.Model):
     @api.model
     def _default_company_id(self):
         return self.env.company
+
+    @api.depends("problem_code", "problem_params")
+    @api.depends_context("lang")
+    def _compute_problem(self):
+        for segment in self:
+            segment.problem = render(
+                self.env, segment.problem_code, segment.problem_params
+            )
 
     @api.depends("domain", "company_id", "active")
     def _compute_partner_count(self):
@@ -298,8 +309,10 @@ class OmniSegment(models.Model):
         now = fields.Datetime.now()
         if partners is None:
             # sudo: a stamp of the system; two refreshes of a segment meet here
-            self.sudo().write({"refreshed_at": now, "problem": False})
-            self.flush_recordset(["refreshed_at", "problem"])
+            self.sudo().write(
+                {"refreshed_at": now, "problem_code": False, "problem_params": False}
+            )
+            self.flush_recordset(["refreshed_at", "problem_code", "problem_params"])
         changes = {}
         for segment in self:
             changes[segment] = segment._get_change(partners)
@@ -386,7 +399,7 @@ class OmniSegment(models.Model):
             [("company_id", "in", (self.env.company.id, False))]
         )
         # known not to work; what breaks from now on costs a query a segment
-        segments = segments.filtered(lambda segment: not segment.problem)
+        segments = segments.filtered(lambda segment: not segment.problem_code)
         if not partner or not segments:
             return self.browse()
         partner.ensure_one()
@@ -414,6 +427,19 @@ class OmniSegment(models.Model):
                 return []
         return [found for segment in self for found in segment._find_of(partner)]
 
+    def _find_problem(self, error):
+        """Return the ``(code, params)`` of why a refresh failed."""
+        try:
+            conditions = Domain(parse_domain(self.domain)).iter_conditions()
+            asked = [condition.field_expr.partition(".")[0] for condition in conditions]
+        except ValueError:
+            asked = []
+        for name in asked:
+            # as after the uninstallation of an addon
+            if name not in self.env["res.partner"]._fields:
+                return "unknown_field", {"name": name}
+        return cause_of(error, "not_refreshed")
+
     @api.model
     def _cron_refresh(self):
         """Refresh all, each segment in a transaction of its own."""
@@ -429,8 +455,8 @@ class OmniSegment(models.Model):
                 raise
             except Exception as error:  # noqa: BLE001 - one condition must not stop all
                 _logger.warning("Segment %s not refreshed", segment.code, exc_info=True)
-                detail = " ".join(str(error).split())[:300] or type(error).__name__
-                segment.problem = detail
+                code, params = segment._find_problem(error)
+                segment.write({"problem_code": code, "problem_params": params})
             self.env["ir.cron"]._commit_progress(1)
 
 

@@ -5,24 +5,16 @@ from odoo.tools import SQL
 
 COMPARISONS = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
 READERS = "account.group_account_invoice,sales_team.group_sale_manager"
-# field -> what it is of a customer's posted invoices or confirmed orders
-MONEY = {
-    "omni_lifetime_value": SQL("sum(amount_untaxed_signed)"),
-    "omni_turnover": SQL(
-        "sum(amount_untaxed_signed) FILTER (WHERE invoice_date >"
-        " current_date - interval '12 months')"
-    ),
-}
-ORDERS = {
-    "omni_order_count": SQL("count(*)"),
-    "omni_last_order_at": SQL("max(date_order)"),
-}
+# of a customer's posted invoices, and of their confirmed orders
+MONEY = ("omni_lifetime_value", "omni_turnover")
+ORDERS = ("omni_order_count", "omni_last_order_at")
 
 
 class ResPartner(models.Model):
     """Key figures that lists and segments ask for, in the current company.
 
-    They belong to the commercial entity, as the tier does; its contacts have the same.
+    Those of its branches count, and what stayed with a customer who was merged. They
+    belong to the commercial entity, as the tier does; its contacts have the same.
     They are worked out when they are asked for: never out of date, nothing to refresh.
     """
 
@@ -66,58 +58,98 @@ class ResPartner(models.Model):
     def _compute_omni_orders(self):
         self._set_figures(ORDERS)
 
-    def _set_figures(self, figures):
+    def _set_figures(self, names):
         owners = self.commercial_partner_id.ids
-        found = defaultdict(lambda: [None] * len(figures))
+        found = defaultdict(lambda: [None] * len(names))
         if owners:
             for owner, *values in self.env.execute_query(
-                self._figures_sql(
-                    figures, SQL("partner.commercial_partner_id = ANY(%s)", owners)
-                )
+                self._figures_sql(names, owners)
             ):
                 found[owner] = values
         for partner in self:
             values = found[partner.commercial_partner_id.id]
-            for name, value in zip(figures, values, strict=True):
+            for name, value in zip(names, values, strict=True):
                 partner[name] = value
 
     @api.model
-    def _figures_sql(self, figures, only=None):
-        """Return the query of ``commercial entity, figure, …`` of the current company.
+    def _figures_sql(self, names, owner_ids=None):
+        """Return the query of ``owner, figure, …`` of the current company.
 
-        :param dict figures: name -> aggregate
-        :param only: condition on ``partner``, or None
+        :param names: of ``MONEY``, or of ``ORDERS``
+        :param owner_ids: commercial entities; None: all
         """
-        model, condition = (
-            (
-                self.env["account.move"],
-                SQL(
-                    "source.state = 'posted'"
-                    " AND source.move_type IN ('out_invoice', 'out_refund')"
-                ),
+        if set(names) <= set(MONEY):
+            model = self.env["account.move"]
+            condition = SQL(
+                "source.state = 'posted'"
+                " AND source.move_type IN ('out_invoice', 'out_refund')"
             )
-            if figures.keys() <= MONEY.keys()
-            else (self.env["sale.order"], SQL("source.state = 'sale'"))
-        )
+            if set(names) == {"omni_turnover"}:
+                # older invoices need not be read
+                condition = SQL("%s AND %s", condition, self._turnover_sql("source"))
+        else:
+            model = self.env["sale.order"]
+            condition = SQL("source.state = 'sale'")
         model.flush_model()
-        self.flush_model(["commercial_partner_id"])
         return SQL(
             """
-            SELECT partner.commercial_partner_id AS owner, %(figures)s
+            SELECT contact.owner_id AS owner, %(figures)s
             FROM %(source)s AS source
-            JOIN res_partner AS partner ON partner.id = source.partner_id
-            WHERE %(condition)s AND source.company_id = %(company)s AND %(only)s
+            JOIN (%(contacts)s) AS contact ON contact.id = source.partner_id
+            WHERE %(condition)s AND source.company_id IN (%(companies)s)
             GROUP BY 1
             """,
             figures=SQL(", ").join(
-                SQL("%s AS %s", aggregate, SQL.identifier(name))
-                for name, aggregate in figures.items()
+                SQL("%s AS %s", self._figure_sql(name), SQL.identifier(name))
+                for name in names
             ),
             source=SQL.identifier(model._table),
+            contacts=self._owners_sql(owner_ids),
             condition=condition,
-            company=self.env.company.id,
-            only=only or SQL("TRUE"),
+            companies=self._companies_sql(),
         )
+
+    @api.model
+    def _figure_sql(self, name):
+        """Return the aggregate of a figure over its ``source``."""
+        if name == "omni_lifetime_value":
+            return SQL("sum(source.amount_untaxed_signed)")
+        if name == "omni_turnover":
+            return SQL(
+                "sum(source.amount_untaxed_signed) FILTER (WHERE %s)",
+                self._turnover_sql("source"),
+            )
+        if name == "omni_order_count":
+            return SQL("count(*)")
+        return SQL("max(source.date_order)")
+
+    @api.model
+    def _turnover_sql(self, invoice):
+        """Return whether an invoice counts as turnover of the last twelve months.
+
+        Its state and kind are asked by the caller.
+
+        :param str invoice: alias of ``account_move``
+        """
+        return SQL(
+            "(%(at)s > %(since)s AND %(company)s IN (%(companies)s))",
+            at=SQL.identifier(invoice, "invoice_date"),
+            since=fields.Date.subtract(fields.Date.context_today(self), months=12),
+            company=SQL.identifier(invoice, "company_id"),
+            companies=self._companies_sql(),
+        )
+
+    @api.model
+    def _companies_sql(self):
+        """Return the query of the ids of the current company and its branches.
+
+        Whoever may work in them.
+        """
+        companies = self.env["res.company"]
+        companies.flush_model(["parent_path"])
+        # sudo: how a company is reached from the top
+        path = self.env.company.sudo().parent_path
+        return SQL("SELECT id FROM res_company WHERE parent_path LIKE %s", f"{path}%")
 
     # --- SEARCH ---
 
@@ -154,7 +186,6 @@ class ResPartner(models.Model):
             condition = SQL("%s %s %s", column, SQL(COMPARISONS[operator]), value)
         else:
             return NotImplemented
-        aggregate = {**MONEY, **ORDERS}[name]
         return [
             (
                 "commercial_partner_id",
@@ -164,7 +195,7 @@ class ResPartner(models.Model):
                     "SELECT owner.id FROM res_partner AS owner"
                     " LEFT JOIN (%s) AS found ON found.owner = owner.id"
                     " WHERE owner.commercial_partner_id = owner.id AND %s",
-                    self._figures_sql({name: aggregate}),
+                    self._figures_sql([name]),
                     condition,
                 ),
             )

@@ -47,12 +47,6 @@ class ResPartner(models.Model):
     _omni_match_words_idx = models.Index(
         "(omni_match_words) WHERE omni_match_words IS NOT NULL"
     )
-    _omni_match_email_idx = models.Index(
-        "(email_normalized) WHERE email_normalized IS NOT NULL"
-    )
-    _omni_match_phone_idx = models.Index(
-        "(phone_sanitized) WHERE phone_sanitized IS NOT NULL"
-    )
 
     @api.depends("name", "is_company")
     def _compute_omni_match_words(self):

@@ -62,6 +62,34 @@ class ResPartner(models.Model):
         )
         return self.browse(survivor_id)
 
+    @api.model
+    def _owners_sql(self, owner_ids=None):
+        """Return the query of ``(id, owner_id)``: whose a contact's documents are.
+
+        They belong to the commercial entity of the contact; those that stayed with a
+        contact who was merged, to that of who stands for them.
+
+        :param owner_ids: commercial entities; None: all
+        """
+        self.flush_model(["commercial_partner_id", "merged_into_id"])
+        only = SQL("TRUE")
+        if owner_ids is not None:
+            only = SQL("commercial_partner_id = ANY(%s)", list(owner_ids))
+        return SQL(
+            """
+            WITH RECURSIVE belonging (id, owner_id) AS (
+                SELECT id, commercial_partner_id FROM res_partner
+                WHERE merged_into_id IS NULL AND %s
+                UNION ALL
+                SELECT merged.id, belonging.owner_id
+                FROM res_partner AS merged
+                JOIN belonging ON merged.merged_into_id = belonging.id
+            )
+            SELECT id, owner_id FROM belonging
+            """,
+            only,
+        )
+
     def _merge_circle(self):
         """Return these customers with all who were merged into or from them."""
         self.flush_model(["merged_into_id"])
@@ -92,17 +120,28 @@ class ResPartner(models.Model):
         return above
 
     def _log_in_kind(self):
-        """Tell what hangs on a contact: ``internal``, ``portal`` or None.
+        """Tell what hangs on a contact: ``internal``, ``portal`` or None."""
+        self.ensure_one()
+        return self._log_in_kinds().get(self.id)
+
+    def _log_in_kinds(self):
+        """Return ``{id: internal or portal}`` of those whom somebody logs in as.
 
         A company of ours is as well kept as those who work for it.
         """
-        self.ensure_one()
+        domain = [("partner_id", "in", self.ids)]
         # sudo: whether there is a user, whoever may see them
         users = self.env["res.users"].sudo().with_context(active_test=False)
-        users = users.search([("partner_id", "=", self.id)])
-        if any(not user.share for user in users) or self.sudo().ref_company_ids:
-            return "internal"
-        return "portal" if users else None
+        kinds = {
+            partner.id: "portal" if portal else "internal"
+            for partner, portal in users._read_group(
+                domain, ["partner_id"], ["share:bool_and"]
+            )
+        }
+        companies = self.env["res.company"].sudo().with_context(active_test=False)
+        for company in companies.search_fetch(domain, ["partner_id"]):
+            kinds[company.partner_id.id] = "internal"
+        return kinds
 
     # --- ACTIONS ---
 

@@ -160,7 +160,16 @@ class ResPartner(models.Model):
         # each in its own company: those of all that the reader works in
         segments = self.env["omni.segment"].search_fetch(
             [("company_id", "in", (*self.env.companies.ids, False))],
-            ["name", "code", "domain", "company_id", "lang", "tz", "active", "problem"],
+            [
+                "name",
+                "code",
+                "domain",
+                "company_id",
+                "lang",
+                "tz",
+                "active",
+                "problem_code",
+            ],
         )
         # an empty recordset would ask for the current company's
         found = segments._segments_of(self) if segments else segments

@@ -177,29 +177,12 @@ class ResPartner(models.Model):
 
     def _gather_tiers(self, other_ids):
         """Return the commercial entities that have, or had, a reason for a tier."""
-        company = self.env.company
-        # sudo: the branches of a company, whoever may work in them
-        branches = (
-            self.env["res.company"].sudo().search([("id", "child_of", company.id)])
-        )
-        since = fields.Date.subtract(fields.Date.context_today(self), months=12)
-        self.env["account.move"].flush_model(
-            [
-                "amount_untaxed_signed",
-                "commercial_partner_id",
-                "company_id",
-                "invoice_date",
-                "move_type",
-                "state",
-            ]
-        )
-        self.env["res.partner"].flush_model(
+        self.flush_model(
             [
                 "commercial_partner_id",
                 "customer_tier",
                 "customer_tier_reason",
                 "customer_tier_manual",
-                "merged_into_id",
             ]
         )
         only = SQL("TRUE")
@@ -208,48 +191,21 @@ class ResPartner(models.Model):
         return self.env.execute_query(
             SQL(
                 """
-                -- invoices that stayed with somebody who was merged
-                WITH RECURSIVE chain (id, survivor_id) AS (
-                    SELECT id, merged_into_id FROM res_partner
-                    WHERE merged_into_id IS NOT NULL
-                    UNION
-                    SELECT chain.id, partner.merged_into_id
-                    FROM chain JOIN res_partner AS partner
-                      ON partner.id = chain.survivor_id
-                     AND partner.merged_into_id IS NOT NULL
-                ),
-                merged AS (
-                    SELECT chain.id, partner.commercial_partner_id AS survivor_id
-                    FROM chain JOIN res_partner AS partner
-                      ON partner.id = chain.survivor_id
-                     AND partner.merged_into_id IS NULL
-                )
                 SELECT partner.id,
                        partner.customer_tier->>%(company)s,
                        partner.customer_tier_reason->>%(company)s,
                        partner.customer_tier_manual->>%(company)s,
-                       coalesce(sales.turnover, 0)
+                       coalesce(sales.omni_turnover, 0)
                 FROM res_partner AS partner
-                LEFT JOIN (
-                    SELECT coalesce(merged.survivor_id, commercial_partner_id)
-                               AS commercial_partner_id,
-                           sum(amount_untaxed_signed) AS turnover
-                    FROM account_move
-                    LEFT JOIN merged ON merged.id = commercial_partner_id
-                    WHERE state = 'posted' AND invoice_date > %(since)s
-                      AND move_type IN ('out_invoice', 'out_refund')
-                      AND company_id = ANY(%(companies)s)
-                    GROUP BY 1
-                ) AS sales ON sales.commercial_partner_id = partner.id
+                LEFT JOIN (%(turnover)s) AS sales ON sales.owner = partner.id
                 WHERE partner.commercial_partner_id = partner.id AND %(only)s
-                  AND (sales.turnover IS NOT NULL
+                  AND (sales.omni_turnover IS NOT NULL
                        OR partner.id = ANY(%(others)s)
                        OR partner.customer_tier->>%(company)s IS NOT NULL
                        OR partner.customer_tier_manual->>%(company)s IS NOT NULL)
                 """,
-                company=str(company.id),
-                companies=branches.ids,
-                since=since,
+                company=str(self.env.company.id),
+                turnover=self._figures_sql(["omni_turnover"], self.ids or None),
                 only=only,
                 others=other_ids,
             )

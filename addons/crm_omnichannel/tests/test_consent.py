@@ -61,6 +61,17 @@ class TestConsentModel(TransactionCase):
         stranger = ("anonymous_id", "v-3", "source:1")
         self.assertFalse(self.consents.check(stranger, "analytics"))
 
+    def test_a_shared_device_speaks_for_nobody(self):
+        device = ("device", "tablet", "source:1")
+        identity = self.env["omni.identity"]._claim(self.ada, *device)
+        self.consents._record(self.ada, "analytics", "granted", at=self.at(1))
+        self.assertTrue(self.consents.check(device, "analytics"))
+        identity.quarantined = True
+        self.assertFalse(self.consents.check(device, "analytics"))
+        self.assertTrue(self.consents.check(self.ada, "analytics"))
+        self.consents._record(self.ada, "analytics", "revoked", at=self.at(2))
+        self.assertFalse(self.consents._refusing([device], "analytics"))
+
     def test_scope(self):
         """Two sources name two people by the same number."""
         here, there = (("user_id", "42", f"source:{number}") for number in (1, 2))

@@ -196,6 +196,41 @@ class TestCustomerTier(AccountTestInvoicingCommon):
         self.assertEqual(self.customer.customer_tier, "vip")
         self.assertFalse(self.customer.customer_tier_manual)
 
+    def test_what_stayed_with_a_merged_customer(self):
+        """A sealed invoice keeps its customer; it counts for who stands for them."""
+        first, last = self.env["res.partner"].create(
+            [{"name": "Sunrise Ltd"}, {"name": "Sunrise Shop"}]
+        )
+        self.invoice(1200, partner=last)
+        last.write({"active": False, "merged_into_id": first.id})
+        first.write({"active": False, "merged_into_id": self.contact.id})
+        self.env.invalidate_all()
+        for partner in (self.customer, self.contact):
+            self.assertEqual(partner.omni_turnover, 1200)
+            self.assertEqual(partner.omni_lifetime_value, 1200)
+        found = self.partners.search([("omni_turnover", "=", 1200)])
+        self.assertEqual(found, self.customer | self.contact)
+        self.customer._refresh_customer_tier()
+        self.assertEqual(self.contact.customer_tier, "gold")
+        figures = self.customer.customer_360(["figures"])["figures"]
+        self.assertEqual(figures["lifetime_value"], 1200)
+
+    def test_a_branch_counts_for_its_company(self):
+        branch = self.env["res.company"].create(
+            {"name": "Branch", "parent_id": self.company.id}
+        )
+        self.env.user.company_ids |= branch
+        self.invoice(1200)
+        move = self.customer.invoice_ids[-1:]
+        self.env.cr.execute(
+            "UPDATE account_move SET company_id = %s WHERE id = %s",
+            [branch.id, move.id],
+        )
+        self.env.invalidate_all()
+        self.assertEqual(self.customer.omni_turnover, 1200)
+        self.partners._refresh_customer_tier()
+        self.assertEqual(self.customer.customer_tier, "gold")
+
     def test_other_facts_enter_by_the_hook(self):
         self.patch(
             self.env.registry["res.partner"],

@@ -5,7 +5,6 @@ import sys
 import tempfile
 from datetime import timedelta
 from pathlib import Path
-from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
@@ -100,22 +99,8 @@ class TestMatch(TransactionCase):
             [("left_id", "=", left), ("right_id", "=", right)]
         )
 
-    def merging(self):
-        """Stand in for the merge journal: archives the loser, notes the call."""
-        calls = []
-
-        def merge(match, target, rule):
-            source = (match.left_id | match.right_id) - target
-            calls.append((target, source, rule))
-            source.active = False
-            match.write({"state": "merged", "sure": False})
-
-        patcher = patch.object(
-            type(self.env["omni.match"]), "_merge_pair", merge, create=False
-        )
-        patcher.start()
-        self.addCleanup(patcher.stop)
-        return calls
+    def merge_of(self, source):
+        return self.env["omni.merge"].search([("source_id", "=", source.id)])
 
     # --- WHAT A RUN FINDS ---
 
@@ -282,18 +267,35 @@ class TestMatch(TransactionCase):
         self.assertFalse(match.exists())
 
     def test_merged_unasked(self):
-        calls = self.merging()
         self.run_match()
         waiting = self.env["omni.match"].search([("sure", "=", True)])
         waiting._merge_unasked()
-        self.assertIn((self.one, self.two, "match"), calls)
-        merged = self.env["res.partner"].union(*(call[1] for call in calls))
-        self.assertFalse(merged & (self.father | self.son))
+        merge = self.merge_of(self.two)
+        self.assertEqual((merge.target_id, merge.rule), (self.one, "match"))
+        self.assertFalse(self.merge_of(self.father) | self.merge_of(self.son))
         self.assertEqual(self.pair(self.one, self.two).state, "merged")
         # taken back by a person: told apart from now on
-        self.two.active = True
+        merge.action_undo()
+        self.assertTrue(self.two.active)
         self.run_match()
         self.assertEqual(self.pair(self.one, self.two).state, "rejected")
+
+    def test_what_cannot_be_merged_waits_and_says_why(self):
+        for number, partner in enumerate((self.one, self.two)):
+            self.env["res.users"].create(
+                {
+                    "login": f"shopper{number}",
+                    "partner_id": partner.id,
+                    "group_ids": [(6, 0, self.env.ref("base.group_portal").ids)],
+                }
+            )
+        self.run_match()
+        match = self.pair(self.one, self.two)
+        match._merge_unasked()
+        self.assertEqual((match.state, match.sure), ("proposed", False))
+        self.assertEqual(match.refusal_code, "refused_users")
+        self.assertIn("both have a user account", match.refusal)
+        self.assertRegex(match.with_context(lang="zh_CN").refusal, "[\u4e00-\u9fff]{6}")
 
     def test_nothing_unasked_when_switched_off(self):
         self.env["ir.config_parameter"].set_param(
@@ -303,11 +305,11 @@ class TestMatch(TransactionCase):
         self.assertFalse(self.env["omni.match"].search([("sure", "=", True)]))
 
     def test_merged_by_hand(self):
-        calls = self.merging()
         self.run_match()
         match = self.pair(self.one, self.two)
         match.action_merge_right()
-        self.assertEqual(calls, [(self.two, self.one, "manual")])
+        merge = self.merge_of(self.one)
+        self.assertEqual((merge.target_id, merge.rule), (self.two, "manual"))
         self.assertEqual(match.state, "merged")
         with self.assertRaises(UserError):
             match.action_reject()

@@ -193,6 +193,24 @@ class TestProcessing(OmniCase):
         record = self.process({"id": "2", "name": "Bob", "phone": "13701234567"})
         self.assertEqual(record.partner_id, by_phone)
 
+    def test_an_address_that_two_typed_customers_share_names_neither(self):
+        both = self.env["res.partner"].create(
+            [
+                {"name": "Ada", "email": "office@example.org"},
+                {"name": "Grace", "email": "Office@example.org"},
+            ]
+        )
+        shared = {"name": "Ada", "email": "office@example.org"}
+        self.assertNotIn(self.process({"id": "1", **shared}).partner_id, both)
+        ada = both[0]
+        ada.phone = "+86 139 1612 3456"
+        both[1].email = "grace@example.org"
+        record = self.process(
+            {"id": "2", "name": "Ada", "phone": "13916123456"},
+            {"id": "3", "name": "Grace", "email": "grace@example.org"},
+        )
+        self.assertEqual(record.mapped("partner_id"), both)
+
     def test_two_customers_claimed_by_one_record(self):
         first = self.process({"id": "1", "name": "A", "email": "a@x.org"}).partner_id
         second = self.process(
@@ -277,7 +295,9 @@ class TestProcessing(OmniCase):
         states[4] = "parked"
         self.assertEqual(records.mapped("state"), states)
         self.assertEqual(records[4].error_code, "not_saved")
-        self.assertIn("refused by a rule", records[4].error_message)
+        # the words of another's exception are in one language: the log has them
+        self.assertEqual(records[4].error_params, {"detail": "ValueError"})
+        self.assertIn("ValueError", records[4].error_message)
         self.assertEqual(len(records.partner_id), 6)
 
     def test_no_mapping(self):

@@ -124,7 +124,7 @@ class TestSegment(TransactionCase):
         both = self.segment | other
         self.partners[3].color = 0
         self.env.flush_all()
-        both.read(["domain", "company_id", "lang", "tz", "active", "problem"])
+        both.read(["domain", "company_id", "lang", "tz", "active", "problem_code"])
         before = self.members()
         # one query in its savepoint
         with self.assertQueryCount(3):
@@ -333,7 +333,9 @@ class TestSegment(TransactionCase):
                 "crm_omnichannel.ir_cron_refresh_segments"
             ).method_direct_trigger()
         self.assertIn(self.partners[4], self.members())
+        self.assertEqual(bad.problem_code, "unknown_field")
         self.assertIn("gone_field", bad.problem)
+        self.assertIn("客户不再有字段", bad.with_context(lang="zh_CN").problem)
         found = self.segment.browse()._segments_of(self.partners[4])
         self.assertIn(self.segment, found)
         self.assertNotIn(bad, found)

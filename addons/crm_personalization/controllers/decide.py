@@ -73,14 +73,17 @@ class PersonalizationDecide(Controller):
         anonymous_id = reading.read_id(data, "anonymousId")
         scopes = slots.env["behavior.source"]._company_scopes(company)
         resolve = slots.env["omni.identity"]._resolve
+        user_id = reading.read_id(data, "userId") if vouched else ""
         partner = slots.env["res.partner"]
-        if vouched:
-            partner = resolve("user_id", reading.read_id(data, "userId"), scopes)
+        if user_id:
+            partner = resolve("user_id", user_id, scopes)
         if not partner:
             partner = resolve("anonymous_id", anonymous_id, scopes)
         consents = slots.env["omni.consent"].with_company(company)
-        persons = [("anonymous_id", anonymous_id, scope) for scope in scopes]
-        if consents._refusing([*persons, *partner], "personalization", "web"):
+        persons = slots.env["behavior.source"]._consent_persons(
+            scopes, partner, user_id, anonymous_id, kept=True
+        )
+        if consents._refusing(persons, "personalization", "web"):
             # As a stranger, of whom nothing is kept.
             return partner.browse(), vouched, ""
         if not vouched and not (

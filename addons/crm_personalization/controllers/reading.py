@@ -1,18 +1,19 @@
 """What requests for contents say, checked."""
 
-import json
-
 from odoo.http import request
 
 from odoo.addons.crm_data_governance.endpoint import GuardError, add_messages
 from odoo.addons.crm_data_governance.messages import render
 from odoo.addons.crm_data_governance.tools.language import pick_language
+from odoo.addons.crm_omnichannel.tools.landing import (
+    Verdict,
+    canonical,
+    parse_item,
+    scalar_key,
+)
 
 from .. import const
 from ..messages import ERRORS
-
-# A Segment anonymousId or userId is shorter.
-MAX_ID = 200
 
 add_messages(ERRORS)
 
@@ -24,11 +25,11 @@ def read_json():
     :raise GuardError: it is no JSON object
     """
     try:
-        data = json.loads(request.guard.body)
-    except (ValueError, RecursionError):
+        data = parse_item(request.guard.body.decode())
+        # half a character, written as an escape, cannot be stored or searched
+        canonical(data)
+    except ValueError:
         raise GuardError(400, "bad_request") from None
-    if not isinstance(data, dict):
-        raise GuardError(400, "bad_request")
     return data
 
 
@@ -43,20 +44,23 @@ def read_slots(data, code_of):
     if not isinstance(entries, list) or not 0 < len(entries) <= const.MAX_SLOTS:
         raise GuardError(400, "bad_slots", limit=const.MAX_SLOTS)
     codes = [code_of(entry) for entry in entries]
-    if not all(map(_is_text, codes)) or len(set(codes)) != len(codes):
+    named = all(code and isinstance(code, str) for code in codes)
+    if not named or len(set(codes)) != len(codes):
         raise GuardError(400, "bad_slots", limit=const.MAX_SLOTS)
     return dict(zip(codes, entries, strict=True))
 
 
 def read_id(data, name):
-    """An identifier in the body: a text, or "" for none and for what cannot be one."""
-    value = data.get(name)
-    return value if _is_text(value) else ""
+    """An identifier in the body, as all of the suite read it; "" for none."""
+    try:
+        return scalar_key(data.get(name)) or ""
+    except Verdict:
+        return ""
 
 
 def read_lang(value):
     """:return: code of the installed language that a tag like zh-CN names, or None"""
-    if not _is_text(value):
+    if not value or not isinstance(value, str):
         return None
     installed = dict(request.env["res.lang"].get_installed())
     return pick_language([(value, 1)], list(installed))
@@ -66,13 +70,3 @@ def unknown_slot(code):
     """What an answer says in the place of a slot that there is not."""
     text = render(request.env, ERRORS, "unknown_slot", {"code": code})
     return {"error": {"code": "unknown_slot", "message": text}}
-
-
-def _is_text(value):
-    # NUL: no text of the database holds it; lone surrogates cannot be encoded.
-    return (
-        isinstance(value, str)
-        and 0 < len(value) <= MAX_ID
-        and "\0" not in value
-        and not any("\ud800" <= char <= "\udfff" for char in value)
-    )

@@ -162,8 +162,18 @@ class TestDecide(PersonalizationCase):
         )
         self.assertEqual(exposures.mapped("subject"), [""])
 
+    def test_a_no_of_a_user_who_is_not_known_yet(self):
+        self.env["omni.consent"]._record(
+            ("user_id", "u-new", f"source:{self.source.id}"),
+            "personalization",
+            "denied",
+            company_id=self.company.id,
+        )
+        self._top(userId="u-new", anonymousId="b-3")
+        self.assertEqual(self._subjects(), {""})
+
     def test_unknown_and_wrong_ids(self):
-        for user_id in ("nobody", "", None, 7, "x" * 5000, "\0", "\ud800"):
+        for user_id in ("nobody", "", None, 7, "x" * 5000):
             with self.subTest(user_id=str(user_id)[:10].encode(errors="replace")):
                 top = self._top(userId=user_id)
                 self.assertEqual(top["html"], "<p>For everybody</p>")
@@ -203,6 +213,9 @@ class TestDecide(PersonalizationCase):
         self.assertEqual(self._decide(slots=[]).status_code, 400)
         self.assertEqual(self._decide(slots=["a"] * 2).status_code, 400)
         self.assertEqual(self._decide(slots=[["a"]]).status_code, 400)
+        # what no text of the database holds, anywhere in the body
+        for user_id in ("\0", "\ud800"):
+            self.assertEqual(self._decide(userId=user_id).status_code, 400)
         huge = self._decide(context={"page": "x" * 2**20})
         self.assertEqual(huge.status_code, 413)
 

@@ -13,6 +13,7 @@ from odoo.addons.crm_data_governance.db import (
     take_batches,
 )
 from odoo.addons.crm_data_governance.during import during, told
+from odoo.addons.crm_omnichannel.messages import cause_of
 
 from ..errors import ProcessError
 from ..messages import INCIDENTS
@@ -518,7 +519,11 @@ class BpmnInstance(models.Model):
         if isinstance(error, EngineError | ProcessError) and error.code in INCIDENTS:
             return error.code, error.params
         if isinstance(error, UserError):
-            return "refused", {"detail": str(error)[:500]}
+            code, params = cause_of(error, "refused")
+            if code == "refused":
+                _logger.warning("A step of a process was refused", exc_info=error)
+                return code, params
+            return "refused", {"refusal": code, "refusal_params": params}
         _logger.error("A step of a process failed", exc_info=error)
         return "failed", {"detail": type(error).__name__}
 

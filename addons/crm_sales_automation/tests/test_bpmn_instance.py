@@ -390,12 +390,27 @@ class TestBpmnInstance(ProcessCase):
             self.answer(self.waiting(instance), "Yes please")
         self.assertEqual(lead.name, "New line")
         self.assertEqual(lead.bpmn_incident_ids.code, "refused")
-        self.assertIn("Choose an outcome.", lead.bpmn_incident_ids.message)
+        # the words of another's exception are in one language: the log has them
+        self.assertEqual(lead.bpmn_incident_ids.params, {"detail": "ValidationError"})
         self.assertFalse(
             instance.step_ids.filtered(lambda step: step.element_id == "quote")
         )
         lead.bpmn_incident_ids.action_retry()
         self.assertEqual(instance.state, "done")
+
+    def test_a_refusal_is_told_in_the_reader_s_language(self):
+        instance = self.start(self.selling(), self.lead())
+
+        def merge(instance, record, parameters):
+            customer = instance.env.company.partner_id
+            instance.env["omni.merge"]._merge(customer, customer, "manual")
+
+        with patch.object(BpmnInstance, "_do_create_quotation", merge):
+            self.answer(self.waiting(instance), "Yes please")
+        incident = instance.lead_id.bpmn_incident_ids
+        self.assertEqual(incident.params["refusal"], "refused_same")
+        self.assertIn("cannot be merged with themselves", incident.message)
+        self.assertIn("不能与自己合并", incident.with_context(lang="zh_CN").message)
 
     def test_the_users_own_write_does_not_fail(self):
         self.selling(start="stage", start_stage_id=self.last.id)

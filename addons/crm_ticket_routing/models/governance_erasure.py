@@ -1,5 +1,17 @@
 from odoo import api, models
 from odoo.fields import Domain
+from odoo.tools import LazyTranslate
+
+from odoo.addons.crm_data_governance.models.governance_privacy_request import (
+    add_reasons,
+)
+from odoo.addons.crm_omnichannel.tools.normalisers import normal_email
+
+_lt = LazyTranslate(__name__)
+
+add_reasons(
+    {"service_record": _lt("The record of the service stays, without who it was for.")}
+)
 
 
 class GovernanceErasure(models.AbstractModel):
@@ -14,15 +26,12 @@ class GovernanceErasure(models.AbstractModel):
         what they tell of the customer, and an agent goes out of the candidates.
         """
         report = super()._erase_person(partner, identities)
-        emails = {value for kind, value in identities if kind == "email" and value}
-        if partner.email:
-            emails.add(partner.email)
-        domain = Domain("partner_id", "=", partner.id) | Domain.OR(
-            Domain("partner_email", "=ilike", self._escape_like(email))
-            for email in emails
-        )
-        tickets = (
-            self.env["helpdesk.ticket"].with_context(active_test=False).search(domain)
+        emails = {value for kind, value in identities if kind == "email"}
+        emails = set(map(normal_email, {*emails, partner.email})) - {None}
+        tickets = self.env["helpdesk.ticket"].with_context(active_test=False)
+        tickets = tickets.search(
+            Domain("partner_id", "=", partner.id)
+            | Domain("partner_email", "in", self._spellings(emails))
         )
         tickets.with_context(tracking_disable=True).write(
             {"partner_name": False, "partner_email": False}
@@ -55,8 +64,15 @@ class GovernanceErasure(models.AbstractModel):
         ]
 
     @api.model
-    def _escape_like(self, text):
-        """A text as itself in a pattern."""
-        for sign in ("\\", "%", "_"):
-            text = text.replace(sign, f"\\{sign}")
-        return text
+    def _spellings(self, emails):
+        """Return how tickets spell these addresses: they keep one as it was typed.
+
+        :param set emails: addresses in their normal form
+        """
+        if not emails:
+            return []
+        tickets = self.env["helpdesk.ticket"].with_context(active_test=False)
+        typed = tickets._read_group(
+            Domain("partner_email", "!=", False), ["partner_email"]
+        )
+        return [email for (email,) in typed if normal_email(email) in emails]

@@ -465,6 +465,9 @@ class TestRoutingSla(RoutingCase):
         mailed = self._ticket(
             partner_id=False, partner_name="Li", partner_email="Old%@example.com"
         )
+        typed = self._ticket(
+            partner_id=False, partner_name="Li", partner_email=" ＯLD%@Example.com "
+        )
         other = self._ticket(
             partner_id=False, partner_name="Wu", partner_email="older@example.com"
         )
@@ -477,15 +480,19 @@ class TestRoutingSla(RoutingCase):
             [
                 {
                     "model": "helpdesk.ticket",
-                    "count": 2,
+                    "count": 3,
                     "action": "pseudonymised",
                     "reason": "service_record",
                 }
             ],
         )
-        for erased in (ticket, mailed):
+        for erased in (ticket, mailed, typed):
             self.assertFalse(erased.partner_name or erased.partner_email)
         self.assertEqual(other.partner_name, "Wu")
+        lines = self.env["governance.privacy.request.line"].with_context(lang="zh_CN")
+        for reason in ("service_record", "person_erased", "provenance_erased"):
+            text = lines.new({"reason": reason}).explanation
+            self.assertRegex(text, "[\u4e00-\u9fff]", reason)
 
     def test_open_pause_is_unique(self):
         ticket = self._ticket()
