@@ -10,7 +10,7 @@ from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import TransactionCase, new_test_user, tagged
 
-from odoo.addons.crm_omnichannel.models import omni_job
+from odoo.addons.crm_omnichannel.models import omni_job_supervision
 from odoo.addons.crm_omnichannel.runner import end_process
 
 from ..messages import MESSAGES
@@ -54,7 +54,7 @@ class PredictionCase(TransactionCase):
             process = json.loads(path.read_text())
             end_process(process["pid"], process["key"])
         # One that has just ended is waited for, or the runner takes it for a lost one.
-        for child in omni_job._children.values():
+        for child in omni_job_supervision._children.values():
             child.wait(10)
 
     def _finish(self, prediction, seconds=120):
