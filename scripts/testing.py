@@ -231,6 +231,9 @@ def _odoo_run(environment, database, name, *arguments, launcher=None):
                     f"--http-port={free_port()}",
                     "--workers=0",
                     "--max-cron-threads=0",
+                    # One process tests every calculation, each of which has one of
+                    # its own in production: their libraries need the address space.
+                    "--limit-memory-hard=0",
                     f"--screenshots={SCREENSHOTS}",
                     *arguments,
                     launcher=launcher,
