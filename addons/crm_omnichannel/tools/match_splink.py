@@ -81,16 +81,25 @@ def _comparison(comparison, shares, dialect):
 def linker_of(frame, model, used, keys=()):
     api = DuckDBAPI(duckdb.connect(config={"threads": 2}))
     linker = Linker(
-        api.register(frame),
+        api.register(_typed(frame)),
         settings(model, used, keys),
         log_level=logging.ERROR,
         validate_settings=False,
     )
     for name, (_values, table) in frequencies(frame, model, used).items():
         linker.table_management.register_term_frequency_lookup(
-            api.register(table), name
+            api.register(_typed(table)), name
         )
     return linker
+
+
+def _typed(frame):
+    """Return the frame with its texts as such.
+
+    DuckDB takes a column of objects without any value for one of whole numbers, and
+    then fails to compare it with a text.
+    """
+    return frame.astype(dict.fromkeys(frame.select_dtypes(object), "string"))
 
 
 def frequencies(frame, model, used):
