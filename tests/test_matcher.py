@@ -172,6 +172,12 @@ class TestMatcher(unittest.TestCase):
             [{"email": "ada@oak.example"}, {"email": "ada@oak.example"}],
         ):
             matcher.match(self.frame(rows))
+        # A street on both sides, and nobody with a second line of the address.
+        streets = [
+            {"name": "Ada Birch", "street": "12 Oak Lane", "city": "Leeds"},
+            {"name": "Ada Birch", "street": "Oak Lane 12", "city": "Leeds"},
+        ]
+        self.assertIn((0, 1), self.pairs(matcher.match(self.frame(streets))))
         two = [
             {"name": "王伟", "phone": "139 1612 3456"},
             {"name": "王偉", "phone": "+86 13916123456"},

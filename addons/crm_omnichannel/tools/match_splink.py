@@ -80,20 +80,26 @@ def _comparison(comparison, shares, dialect):
 
 def linker_of(frame, model, used, keys=()):
     api = DuckDBAPI(duckdb.connect(config={"threads": 2}))
-    # DuckDB guesses the type of a column of objects from some of its rows, and takes
-    # empty ones for numbers.
-    texts = frame.select_dtypes("object").columns
     linker = Linker(
-        api.register(frame.astype(dict.fromkeys(texts, "string"))),
+        api.register(_typed(frame)),
         settings(model, used, keys),
         log_level=logging.ERROR,
         validate_settings=False,
     )
     for name, (_values, table) in frequencies(frame, model, used).items():
         linker.table_management.register_term_frequency_lookup(
-            api.register(table), name
+            api.register(_typed(table)), name
         )
     return linker
+
+
+def _typed(frame):
+    """Return the frame with its texts as such.
+
+    DuckDB takes a column of objects without any value for one of whole numbers, and
+    then fails to compare it with a text.
+    """
+    return frame.astype(dict.fromkeys(frame.select_dtypes(object), "string"))
 
 
 def frequencies(frame, model, used):
