@@ -26,6 +26,8 @@ SCREENS = (
     "walk-policy",
     "walk-lineage",
     "live-shop",
+    "identity-review",
+    "identity-merge",
 )
 LANGUAGES = {"en_US": "en", "zh_CN": "zh"}
 

@@ -151,8 +151,9 @@ class OmniMatch(models.Model):
                 "<tbody>%s</tbody></table></div>"
             ) % (
                 self.env._("Field"),
-                match.left_id.display_name or "",
-                match.right_id.display_name or "",
+                # as their buttons say; the names may be the same
+                self._fields["left_id"]._description_string(self.env),
+                self._fields["right_id"]._description_string(self.env),
                 self.env._("Agreement"),
                 self.env._("Weight"),
                 Markup().join(rows),

@@ -72,7 +72,7 @@ class OmniMerge(models.Model):
     params = fields.Json("Rule Parameters", readonly=True)
     reason = fields.Char(compute="_compute_reason")
     user_id = fields.Many2one("res.users", "Merged By", readonly=True)
-    merged_at = fields.Datetime("Merged", required=True, readonly=True, index=True)
+    merged_at = fields.Datetime("Merged On", required=True, readonly=True, index=True)
     undone_at = fields.Datetime("Undone", readonly=True)
     undone_by_id = fields.Many2one("res.users", readonly=True)
     state = fields.Selection(

@@ -76,9 +76,10 @@ class OmniMergeLine(models.Model):
             for (_rank, model, field, told), count in sorted(counts.items())
         )
         return Markup(
+            "<div class='table-responsive'>"
             "<table class='table table-sm o_omni_merge'><thead><tr><th>%s</th>"
             "<th>%s</th><th class='text-end'>%s</th><th>%s</th></tr></thead>"
-            "<tbody>%s</tbody></table>"
+            "<tbody>%s</tbody></table></div>"
         ) % (
             self.env._("Records"),
             self.env._("Field"),
