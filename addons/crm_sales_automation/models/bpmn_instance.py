@@ -521,7 +521,7 @@ class BpmnInstance(models.Model):
         if isinstance(error, UserError):
             code, params = cause_of(error, "refused")
             if code == "refused":
-                _logger.warning("A step of a process was refused", exc_info=error)
+                _logger.info("A step of a process was refused", exc_info=error)
                 return code, params
             return "refused", {"refusal": code, "refusal_params": params}
         _logger.error("A step of a process failed", exc_info=error)

@@ -61,6 +61,7 @@ class TestQueue(TransactionCase):
         for error in (errors.SerializationFailure, ConcurrencyError):
             tries = []
             self.rows.done = False
+            self.env.flush_all()
 
             def work(env, ids, tries=tries, error=error):
                 tries.append(ids)
@@ -86,6 +87,7 @@ class TestQueue(TransactionCase):
         with (
             patch("odoo.service.model.time.sleep"),
             patch.object(self.env.cr, "rollback"),
+            patch.object(self.env.cr, "commit"),
         ):
             self.assertEqual(retrying(work, self.env), "done")
         self.assertEqual(len(tries), 3)
