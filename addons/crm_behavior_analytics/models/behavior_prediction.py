@@ -7,6 +7,8 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.tools import LazyTranslate
 from odoo.tools.misc import format_date
 
+from odoo.addons.crm_omnichannel.messages import cause_of
+
 from ..messages import render
 from ..tools import prediction as tool
 from .behavior_source import CODE
@@ -480,14 +482,7 @@ class BehaviorPrediction(models.Model):
             except Exception as error:
                 # The others are scored all the same.
                 _logger.exception("Prediction %s was not scored", prediction.code)
-                prediction.write(
-                    {
-                        "problem_code": "not_scored",
-                        "problem_params": {
-                            "detail": " ".join(str(error).split())[:300]
-                            or type(error).__name__
-                        },
-                    }
-                )
+                code, params = cause_of(error, "not_scored")
+                prediction.write({"problem_code": code, "problem_params": params})
             # each in a transaction of its own
             self.env["ir.cron"]._commit_progress(1, remaining=len(predictions) - done)

@@ -1,4 +1,5 @@
 from odoo import api, models
+from odoo.fields import Domain
 
 
 class GovernanceErasure(models.AbstractModel):
@@ -13,16 +14,18 @@ class GovernanceErasure(models.AbstractModel):
         there still comes back with the next synchronisation.
         """
         # before the identities are gone
-        known = partner.omni_identity_ids.filtered(
-            lambda identity: identity.kind in ("external_id", "external_userid")
-        )
-        values = {identity.value for identity in known} | {
-            value for kind, value in identities if kind == "external_userid"
-        }
+        places = list(self._omni_platform_places(partner, identities))
         result = super()._erase_person(partner, identities)
-        items = self.env["omni.sync.item"].search([("external_id", "in", [*values])])
+        items = self.env["omni.sync.item"].search(
+            Domain.OR(
+                place & Domain("external_id", "=", value) for place, value in places
+            )
+        )
         callbacks = self.env["omni.callback"].search(
-            [("subject", "in", [f"contact:{value}" for value in values])]
+            Domain.OR(
+                place & Domain("subject", "=", f"contact:{value}")
+                for place, value in places
+            )
         )
         counts = {records._name: len(records) for records in (items, callbacks)}
         items.unlink()
@@ -37,3 +40,21 @@ class GovernanceErasure(models.AbstractModel):
             for model, count in counts.items()
             if count
         ]
+
+    @api.model
+    def _omni_platform_places(self, partner, identities):
+        """Yield ``(domain on the channel, ID)`` of a person at the platforms.
+
+        A channel's own ID names the person in that channel alone, and that of a corp in
+        the channels of its company; what only the request names, wherever it is used.
+        """
+        for identity in partner.omni_identity_ids:
+            if identity.kind == "external_id":
+                yield Domain("channel_id", "=", identity.channel_id.id), identity.value
+            elif identity.kind == "external_userid":
+                company_id = int(identity.scope.rpartition(":")[2]) or False
+                place = Domain("channel_id.company_id", "=", company_id)
+                yield place, identity.value
+        for kind, value in self._omni_named(partner, identities):
+            if kind == "external_userid":
+                yield Domain.TRUE, value
