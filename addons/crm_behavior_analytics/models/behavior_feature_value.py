@@ -202,6 +202,7 @@ class BehaviorFeatureValue(models.Model):
             FROM omni_identity AS identity
             JOIN res_partner AS customer ON customer.id = identity.partner_id
             WHERE identity.kind IN ('anonymous_id', 'user_id')
+              AND identity.quarantined IS NOT TRUE
             GROUP BY customer.commercial_partner_id
             """
         )

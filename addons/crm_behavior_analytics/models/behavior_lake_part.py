@@ -262,6 +262,7 @@ class BehaviorLakePart(models.Model):
                 FROM omni_identity AS identity
                 JOIN res_partner AS customer ON customer.id = identity.partner_id
                 WHERE identity.kind IN ('anonymous_id', 'user_id')
+                  AND identity.quarantined IS NOT TRUE
                 ORDER BY identity.id
                 """
             )
