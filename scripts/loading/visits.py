@@ -12,7 +12,8 @@ def load_events(load):
         return
     sources = load.env["behavior.source"]
     # a visitor has to agree before anything is collected
-    load.env["website"].search([]).cookies_bar = True
+    for website in load.env["website"].search([]):
+        website.cookies_bar = True
     noted = sources._odoo_source(load.company)
     if not noted:
         noted = sources.sudo()._ensure_odoo_sources(load.company)

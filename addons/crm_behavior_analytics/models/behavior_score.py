@@ -131,7 +131,8 @@ class BehaviorScore(models.Model):
                 prediction=prediction.id,
                 company=prediction.company_id.id,
                 res_model=prediction.res_model,
-                band=prediction._band_sql(SQL("fresh.score")),
+                # of the score as it is stored and shown
+                band=prediction._band_sql(SQL("round(fresh.score::numeric, 3)")),
                 as_of=as_of,
                 version=version.id,
                 trend=TREND,

@@ -665,6 +665,11 @@ class TestPrediction(PredictionCase):
         broken.action_score()
         self.assertFalse(broken.problem)
 
+    def test_the_band_is_that_of_the_score_shown(self):
+        limit = self.prediction.medium_from
+        score = self._replace([self.partner.id, limit - 0.0004, []])
+        self.assertEqual((score.score, score.band), (limit, "medium"))
+
     def test_erasure(self):
         self._replace([self.partner.id, 0.9, []])
         report = self.env["governance.erasure"]._erase_person(self.partner, [])
