@@ -54,6 +54,8 @@ def _as_of(load):
 
 
 def load_customers(load):
+    from odoo.addons.crm_omnichannel.tools.match_records import prepare
+
     def make():
         partner = load.env["res.partner"].create(
             {
@@ -81,7 +83,8 @@ def load_customers(load):
         load.prototypes(make),
         "commercial_partner_id name complete_name commercial_company_name"
         " is_company email email_normalized phone phone_sanitized street city zip"
-        " lang ref state_id user_id create_date write_date calendar_last_notif_ack",
+        " lang ref state_id user_id create_date write_date calendar_last_notif_ack"
+        " omni_match_words",
     )
     states = {
         state.name: state.id
@@ -120,6 +123,7 @@ def load_customers(load):
             joined,
             joined,
             joined,
+            prepare({"name": row["name"]}, is_firm)["words"],
         )
         load.partners[number] = own
     clones.write()
