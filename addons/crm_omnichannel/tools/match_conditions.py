@@ -40,6 +40,8 @@ class Term:
 
 @dataclass(frozen=True)
 class Both(Term):
+    """Two conditions that both hold."""
+
     first: Term
     second: Term
 
@@ -52,6 +54,8 @@ class Both(Term):
 
 @dataclass(frozen=True)
 class Either(Term):
+    """Two conditions of which one holds at least."""
+
     first: Term
     second: Term
 

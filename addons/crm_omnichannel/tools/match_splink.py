@@ -79,6 +79,13 @@ def _comparison(comparison, shares, dialect):
 
 
 def linker_of(frame, model, used, keys=()):
+    """Return Splink's linker of prepared records, in a DuckDB of its own.
+
+    :param frame: data frame as ``match_frames.prepared`` makes it
+    :param model: ``match_model.Model`` with the weights
+    :param used: codes of the comparisons that are made
+    :param keys: names of the columns of keys under which records meet
+    """
     api = DuckDBAPI(duckdb.connect(config={"threads": 2}))
     linker = Linker(
         api.register(_typed(frame)),
