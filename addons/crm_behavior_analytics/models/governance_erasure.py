@@ -46,7 +46,8 @@ class GovernanceErasure(models.AbstractModel):
                 "    SELECT FROM omni_identity AS told"
                 "    WHERE told.partner_id = %(partner)s AND told.kind = 'user_id'"
                 "    AND told.value = user_id AND told.scope IN ('company:0',"
-                "      'company:' || company_id, 'source:' || source_id)))"
+                "      'company:' || behavior_event.company_id,"
+                "      'source:' || behavior_event.source_id)))"
                 ")",
                 partner=partner.id,
                 names=names,

@@ -222,6 +222,21 @@ class TestEventStore(EventCase):
         self.env["governance.erasure"]._erase_person(self.partner, [("user_id", "li")])
         self.assertEqual(self._events(), again | told)
 
+    def test_erasure_reaches_what_a_page_told_in_the_company(self):
+        """Also where the identity itself belongs to no company."""
+        scope = f"company:{self.source.company_id.id}"
+        identity = self.env["omni.identity"]._claim(
+            self.partner, "user_id", "wang", scope
+        )
+        identity.company_id = False
+        now = fields.Datetime.now()
+        for number, user in enumerate(("wang", "somebody")):
+            message = self._message("page", userId=user, messageId=str(number))
+            items = read_messages([message], now, "r")
+            self.Event._land(self.source, items, now, False)
+        self.env["governance.erasure"]._erase_person(self.partner, [])
+        self.assertEqual(self._events().mapped("message_id"), ["1"])
+
     def test_view_and_code_name_the_same(self):
         """Each event is of whom ``omni.identity`` names, in every scope."""
         other = self.env["res.partner"].create({"name": "Li Na"})
