@@ -27,7 +27,7 @@ from .tools.landing import scalar_key, unpack
 from .tools.linking import Claim, IdentityClaim, New
 from .tools.mapping import MappedRecord, apply_mapping, compile_path
 from .tools.normalisers import BadValue
-from .tools.survivorship import TYPED, settle
+from .tools.survivorship import settle
 
 _logger = logging.getLogger(__name__)
 
@@ -62,6 +62,18 @@ QUIET = {
     "no_vat_validation": True,
     "_partners_skip_fields_sync": True,
 }
+
+
+def to_history(partner, name):
+    """Return a value of a customer in the form of the history, or None."""
+    value = partner[name]
+    if name == "country_id":
+        value = value.code
+    elif name == "state_id":
+        value = value and f"{value.country_id.code}-{value.code}"
+    elif name == "omni_birthdate":
+        value = value and fields.Date.to_string(value)
+    return value or None
 
 
 @dataclass
@@ -132,15 +144,7 @@ class Processor:
 
     @cached_property
     def _priorities(self):
-        channels = self.env["omni.channel"].with_context(active_test=False)
-        priorities = {
-            channel.id: channel.sequence
-            for channel in channels.search_fetch([], ["sequence", "type"])
-        }
-        typed = channels.search([("type", "=", "odoo")], limit=1)
-        if typed:
-            priorities[TYPED] = typed.sequence
-        return priorities
+        return self.env["omni.channel"]._priorities()
 
     # --- MAP ---
 
@@ -581,17 +585,7 @@ class _Saving:
 
     def _current(self, partner):
         """Return the values of a customer in the form of the history."""
-        current = {}
-        for name in PARTNER_FIELDS.values():
-            value = partner[name]
-            if name == "country_id":
-                value = value.code
-            elif name == "state_id":
-                value = value and f"{value.country_id.code}-{value.code}"
-            elif name == "omni_birthdate":
-                value = value and fields.Date.to_string(value)
-            current[name] = value or None
-        return current
+        return {name: to_history(partner, name) for name in PARTNER_FIELDS.values()}
 
     def _protect(self, log_in, values, group):
         """Keep what a log-in hangs on: a sender must not move its e-mail.

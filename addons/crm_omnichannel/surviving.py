@@ -1,9 +1,7 @@
 """Which values the survivor of a merge has: channel priority and recency, then gaps."""
 
-from odoo import fields
-
-from .processing import PARTNER_FIELDS, TAGS_FIELD
-from .tools.survivorship import TYPED, unite
+from .processing import PARTNER_FIELDS, TAGS_FIELD, to_history
+from .tools.survivorship import unite
 
 #: an address is one value: parts of two make none
 ADDRESS = ("street", "street2", "city", "zip", "state_id", "country_id")
@@ -80,7 +78,7 @@ def _gaps(target, source, summed):
 
 def _united(target, source):
     sides = [(side, side.omni_provenance or {}) for side in (target, source)]
-    priorities = _priorities(target.env)
+    priorities = target.env["omni.channel"]._priorities()
     history, values = {}, {}
     for name in {key for _side, told in sides for key in told}:
         if name == TAGS_FIELD or name not in PARTNER_FIELDS.values():
@@ -101,26 +99,6 @@ def _united(target, source):
         )
         values[name] = to_column(target.env, name, value)
     return values, history
-
-
-def _priorities(env):
-    channels = env["omni.channel"].with_context(active_test=False)
-    found = channels.search_fetch([], ["sequence", "type"])
-    priorities = {channel.id: channel.sequence for channel in found}
-    typed = found.filtered(lambda channel: channel.type == "odoo")[:1]
-    return priorities | ({TYPED: typed.sequence} if typed else {})
-
-
-def to_history(partner, name):
-    """Return a value of a customer in the form of the history, or None."""
-    value = partner[name]
-    if name == "country_id":
-        value = value.code
-    elif name == "state_id":
-        value = value and f"{value.country_id.code}-{value.code}"
-    elif name == "omni_birthdate":
-        value = value and fields.Date.to_string(value)
-    return value or None
 
 
 def to_column(env, name, value):

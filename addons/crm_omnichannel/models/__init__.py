@@ -1,5 +1,6 @@
 from . import (
     base,
+    crm_lead_match,
     governance_erasure,
     governance_erasure_merge,
     governance_erasure_platform,
@@ -52,4 +53,5 @@ from . import (
     res_partner_merge,
     res_partner_profile,
     res_partner_tier,
+    res_users_merge,
 )

@@ -14,6 +14,7 @@ from ..tools.landing import Envelope, LandedItem, pack, read_documents
 from ..tools.linking import IdentityClaim
 from ..tools.mapping import compile_path
 from ..tools.normalisers import normal_email
+from ..tools.survivorship import TYPED
 from .omni_identity import TYPED_FIELDS
 
 _logger = logging.getLogger(__name__)
@@ -455,3 +456,12 @@ class OmniChannel(models.Model):
             count += len(identities_sudo._claim_many(claims, seen_again=False))
             partners.invalidate_recordset(flush=False)
         return count
+
+    @api.model
+    def _priorities(self):
+        """Return ``{channel ID: priority}``; under ``TYPED`` that of what is typed."""
+        channels = self.with_context(active_test=False)
+        found = channels.search_fetch([], ["sequence", "type"])
+        priorities = {channel.id: channel.sequence for channel in found}
+        typed = found.filtered(lambda channel: channel.type == "odoo")[:1]
+        return priorities | ({TYPED: typed.sequence} if typed else {})

@@ -5,6 +5,7 @@ from markupsafe import Markup
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 from odoo.tools import SQL, format_date
 
 from odoo.addons.crm_data_governance.db import take_batches
@@ -145,7 +146,7 @@ class OmniMatch(models.Model):
                     % (render(self.env, "one_place"), match._render_weight(-place))
                 )
             match.comparison_html = Markup(
-                "<div class='table-responsive'>"
+                "<div>"
                 "<table class='table table-sm o_omni_match'><thead><tr><th>%s</th>"
                 "<th>%s</th><th>%s</th><th>%s</th><th>%s</th></tr></thead>"
                 "<tbody>%s</tbody></table></div>"
@@ -411,13 +412,20 @@ class OmniMatch(models.Model):
             raise UserError(self.env._("This pair has been decided already."))
         return matches_sudo
 
+    @api.model
+    def _open_domain(self):
+        """Return which pairs wait: not those of whom one went into a third meanwhile."""
+        return (
+            Domain("state", "=", "proposed")
+            & Domain("left_id.active", "=", True)
+            & Domain("right_id.active", "=", True)
+        )
+
     def _next(self):
         """Open the next that waits, if one was decided on its own form."""
         if len(self) > 1:
             return True
-        following = self.search(
-            [("state", "=", "proposed"), ("id", "!=", self.id)], limit=1
-        )
+        following = self.search(self._open_domain() & Domain("id", "!=", self.id), limit=1)
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "crm_omnichannel.omni_match_action"
         )

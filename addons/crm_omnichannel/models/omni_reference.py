@@ -203,6 +203,9 @@ class OmniReference(models.AbstractModel):
             "omni_merge_conflict",
             # the chain of merges is its own story
             ("res_partner", "merged_into_id"),
+            # a pair is about the two who were compared
+            ("omni_match", "left_id"),
+            ("omni_match", "right_id"),
         }
         for table, (name, _field) in self._table_models().items():
             # an open dialog

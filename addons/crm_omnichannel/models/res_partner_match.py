@@ -60,7 +60,7 @@ class ResPartner(models.Model):
         if self.env["omni.match"].has_access("read"):
             for side in ("left_id", "right_id"):
                 for partner, count in self.env["omni.match"]._read_group(
-                    [(side, "in", self.ids), ("state", "=", "proposed")],
+                    Domain(side, "in", self.ids) & self.env["omni.match"]._open_domain(),
                     [side],
                     ["__count"],
                 ):

@@ -9,7 +9,7 @@ from pathlib import Path
 from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.modules.module import get_module_path
-from odoo.tests import TransactionCase, new_test_user, tagged
+from odoo.tests import Form, TransactionCase, new_test_user, tagged
 
 from odoo.addons.crm_omnichannel.runner import JobFolder
 from odoo.addons.crm_omnichannel.tools import matching
@@ -280,6 +280,29 @@ class TestMatch(TransactionCase):
         self.run_match()
         self.assertEqual(self.pair(self.one, self.two).state, "rejected")
 
+    def test_a_pair_stays_with_the_two_who_were_compared(self):
+        [fay] = self.make([{"name": "Fay"}])
+        pairs = self.env["omni.match"].create(
+            [
+                {"left_id": self.one.id, "right_id": fay.id, "probability": 0.6},
+                {"left_id": self.two.id, "right_id": fay.id, "probability": 0.6},
+            ]
+        )
+        self.assertEqual(fay.omni_match_count, 2)
+        merge = self.env["omni.merge"]._merge(fay, self.one, "manual")
+        self.assertEqual(pairs.left_id, self.one | self.two)
+        self.assertFalse(merge.line_ids.filtered(lambda line: line.table_name == "omni_match"))
+        # the one that is gone waits for nobody
+        fay.invalidate_recordset()
+        self.assertEqual(fay.omni_match_count, 1)
+        self.assertEqual(
+            self.env["omni.match"].search(self.env["omni.match"]._open_domain()) & pairs,
+            pairs[1],
+        )
+        merge.action_undo()
+        fay.invalidate_recordset()
+        self.assertEqual(fay.omni_match_count, 2)
+
     def test_what_cannot_be_merged_waits_and_says_why(self):
         for number, partner in enumerate((self.one, self.two)):
             self.env["res.users"].create(
@@ -371,6 +394,16 @@ class TestMatch(TransactionCase):
             hint(name="Ouyang Wei", email="ouyang@shop.example"),
         )
         self.assertFalse(hint(name="Somebody Else", email="ouyang@shop.example"))
+
+    def test_hint_on_a_lead_that_names_no_customer(self):
+        form = Form(self.env["crm.lead"])
+        form.name = "Asked for a price"
+        form.contact_name = "Ouyang Wei"
+        self.assertFalse(form.omni_match_hint)
+        form.email_from = "ouyang@shop.example"
+        self.assertIn(f"/odoo/res.partner/{self.one.id}", form.omni_match_hint)
+        form.partner_id = self.one
+        self.assertFalse(form.omni_match_hint)
 
     def test_hint_weighs_as_the_run_does(self):
         self.run_match()

@@ -355,6 +355,21 @@ class TestMerge(MergeCase):
         after = self.dump(without=notes)
         self.assertSame({table: before[table] for table in after}, after)
 
+    def test_odoos_wizard_leaves_the_log_ins_where_they_are(self):
+        user = new_test_user(self.env, "eda", groups="base.group_portal")
+        theirs = (user.company_id, user.company_ids)
+        ours = self.env["res.company"].create({"name": "Another of ours"})
+        self.ada.company_id = ours
+        wizard = self.env["base.partner.merge.automatic.wizard"].create({})
+        with mute_logger("odoo.addons.base.partner.merge"):
+            wizard._merge((self.ada | user.partner_id).ids, self.ada)
+        self.assertEqual(user.partner_id, self.ada)
+        self.assertFalse(self.ada.company_id)
+        self.assertEqual((user.company_id, user.company_ids), theirs)
+        self.merges.search([("target_id", "=", self.ada.id)]).action_undo()
+        self.assertEqual(self.ada.company_id, ours)
+        self.assertEqual((user.company_id, user.company_ids), theirs)
+
     def test_three_in_the_wizard_and_its_checks(self):
         fay = self.env["res.partner"].create({"name": "Fay", "phone": "+8613800000001"})
         wizard = self.env["base.partner.merge.automatic.wizard"].create({})
