@@ -39,6 +39,15 @@ env.cr.commit()
 company_load.after_commit(env)
 print(loading.report())
 """
+NIGHT = """
+import sys
+sys.path.insert(0, {root!r})
+from scripts.layout import set_done
+from scripts.loading import first_night
+
+print(*first_night.work(env), sep="\\n")
+set_done("first-night", "done")
+"""
 
 
 def prepare(size, seed, as_of):
@@ -72,6 +81,32 @@ def load_into(database, folder):
     return odoo_command.shell(
         database, code, "The demonstration company could not be loaded"
     )
+
+
+def begin_night(database):
+    """Let the addons do now, beside the server, what they do at night.
+
+    :return: the process; what is not done when it is ended, is done next time
+    """
+    import subprocess
+
+    from . import odoo_command
+    from .layout import LOGS, ROOT
+
+    command = odoo_command.command("shell", "--database", database, "--no-http")
+    with (LOGS / "first-night.log").open("ab") as log:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            env=odoo_command.environment(),
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+    with process.stdin as code:
+        code.write(NIGHT.format(root=str(ROOT)))
+    return process
 
 
 def load(env, folder):

@@ -27,7 +27,8 @@ GREETING = """
     2. A contact's pages 360° and Sources: what happened, where each value came from.
     3. Sales Automation → Import a Process, deploy it, start it on an opportunity.
     4. Data Governance → Field Policies: mask a phone, simulate, activate.
-    5. One customer through all six, in ten steps: docs/guide/en (中文: zh_CN).
+    5. Behavior Analytics → Customers by Risk: who may leave, and why.
+    6. One customer through all six, in ten steps: docs/guide/en (中文: zh_CN).
 
   Odoo's command line: .run/odoo shell -d {database}
   Stop with Ctrl-C.
@@ -45,16 +46,22 @@ def run():
     prepare.prepare()
     _prepare_database()
     server = _start(port, workers)
+    night = None
     try:
         _wait_until_served(server, port)
         say(GREETING.format(url=f"http://127.0.0.1:{port}", database=SERVED_DATABASE))
         if workers:
             say("  With WORKERS live updates need a proxy: see docs/operations.md.\n")
+        if is_done("first-night", "due"):
+            night = company_load.begin_night(SERVED_DATABASE)
+            say("  Duplicates, churn scores and lineage are being worked out now.\n")
         server.wait()
     except KeyboardInterrupt:
         say("\nStopping …")
     finally:
         _end(server)
+        if night:
+            _end(night)
         postgres.stop()
         PID_FILE.unlink(missing_ok=True)
     return 0
@@ -114,6 +121,7 @@ def _load_company():
             raise
     for line in report.splitlines():
         say(f"    {line}")
+    set_done("first-night", "due")
 
 
 def _start(port, workers):
@@ -153,15 +161,15 @@ def _wait_until_served(server, port):
     raise Failure(f"Odoo did not answer in time; see {LOGS / 'odoo.log'}")
 
 
-def _end(server):
-    if server.poll() is not None:
+def _end(process):
+    if process.poll() is not None:
         return
-    server.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
     try:
-        server.wait(15)
+        process.wait(15)
     except subprocess.TimeoutExpired:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _running_pid():

@@ -65,9 +65,9 @@ ODOO_TRACES = re.compile(
 # add to every mail thread, and about who inherits it, go (what they are about stays).
 ODOO_NOTES = re.compile(
     r"crm_\w+\.(field_|model_inherit__)"
-    # The fields themselves of threads that were installed after sms, rating and website:
-    # Odoo notes them under the thread's addon, which an upgrade loads before those three
-    # (Odoo's own fleet loses the same three rows; nothing reads them).
+    # The fields themselves of threads that were installed after sms, rating and
+    # website: Odoo notes them under the thread's addon, which an upgrade loads before
+    # those three (its own fleet loses the same three rows; nothing reads them).
     r"|governance\.[\w.]+\.(message_has_sms_error|rating_ids|website_message_ids)$"
 )
 

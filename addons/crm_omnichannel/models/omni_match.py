@@ -414,7 +414,7 @@ class OmniMatch(models.Model):
 
     @api.model
     def _open_domain(self):
-        """Return which pairs wait: not those of whom one went into a third meanwhile."""
+        """Return which pairs wait: not those of which one is merged already."""
         return (
             Domain("state", "=", "proposed")
             & Domain("left_id.active", "=", True)
@@ -425,7 +425,9 @@ class OmniMatch(models.Model):
         """Open the next that waits, if one was decided on its own form."""
         if len(self) > 1:
             return True
-        following = self.search(self._open_domain() & Domain("id", "!=", self.id), limit=1)
+        following = self.search(
+            self._open_domain() & Domain("id", "!=", self.id), limit=1
+        )
         action = self.env["ir.actions.act_window"]._for_xml_id(
             "crm_omnichannel.omni_match_action"
         )

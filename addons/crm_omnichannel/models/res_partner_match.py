@@ -60,7 +60,8 @@ class ResPartner(models.Model):
         if self.env["omni.match"].has_access("read"):
             for side in ("left_id", "right_id"):
                 for partner, count in self.env["omni.match"]._read_group(
-                    Domain(side, "in", self.ids) & self.env["omni.match"]._open_domain(),
+                    Domain(side, "in", self.ids)
+                    & self.env["omni.match"]._open_domain(),
                     [side],
                     ["__count"],
                 ):

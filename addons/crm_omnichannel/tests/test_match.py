@@ -291,12 +291,15 @@ class TestMatch(TransactionCase):
         self.assertEqual(fay.omni_match_count, 2)
         merge = self.env["omni.merge"]._merge(fay, self.one, "manual")
         self.assertEqual(pairs.left_id, self.one | self.two)
-        self.assertFalse(merge.line_ids.filtered(lambda line: line.table_name == "omni_match"))
+        self.assertFalse(
+            merge.line_ids.filtered(lambda line: line.table_name == "omni_match")
+        )
         # the one that is gone waits for nobody
         fay.invalidate_recordset()
         self.assertEqual(fay.omni_match_count, 1)
         self.assertEqual(
-            self.env["omni.match"].search(self.env["omni.match"]._open_domain()) & pairs,
+            self.env["omni.match"].search(self.env["omni.match"]._open_domain())
+            & pairs,
             pairs[1],
         )
         merge.action_undo()
