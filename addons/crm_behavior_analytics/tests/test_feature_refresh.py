@@ -217,8 +217,9 @@ class TestRefresh(PredictionCase):
             act()
             self.assertEqual(self._stale() & set(self.quiet.ids), set(self.quiet.ids))
             self._refresh(full=False)
-            self.assertEqual(self._figures()[owner.id]["page_views_90d"], 1)
-            self.assertNotIn("page_views_90d", self._figures()[other.id])
+            figures = self._figures()
+            self.assertEqual(figures[owner.id]["page_views_90d"], 1)
+            self.assertFalse(figures[other.id].get("page_views_90d"))
             self.company._set_behavior_refresh(
                 self.company.behavior_features_as_of, self.now + timedelta(hours=7)
             )
