@@ -112,16 +112,11 @@ class BehaviorScore(models.Model):
                     (prediction_id, company_id, res_model, res_id, partner_id, user_id,
                      score, band, trend, reasons, as_of, version_id)
                 SELECT %(prediction)s, %(company)s, %(res_model)s, fresh.res_id,
-                       fresh.partner_id, owner.user_id, fresh.score,
+                       fresh.partner_id, owner.user_id, round(fresh.score::numeric, 3),
                        %(band)s, 'steady', fresh.reasons, %(as_of)s, %(version)s
-                FROM (
-                    -- rounded first: the band is that of the score which is shown
-                    SELECT res_id, partner_id, round(score::numeric, 3) AS score,
-                           reasons
-                    FROM unnest(%(ids)s::integer[], %(partners)s::integer[],
-                                %(scores)s::float8[], %(reasons)s::jsonb[])
-                        AS given (res_id, partner_id, score, reasons)
-                ) AS fresh
+                FROM unnest(%(ids)s::integer[], %(partners)s::integer[],
+                            %(scores)s::float8[], %(reasons)s::jsonb[])
+                    AS fresh (res_id, partner_id, score, reasons)
                 LEFT JOIN res_partner AS owner ON owner.id = fresh.partner_id
                 ON CONFLICT (prediction_id, res_id) DO UPDATE SET
                     partner_id = excluded.partner_id, user_id = excluded.user_id,

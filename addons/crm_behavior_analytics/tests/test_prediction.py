@@ -392,20 +392,6 @@ class TestPrediction(PredictionCase):
             ],
         )
 
-    def test_the_band_is_that_of_the_shown_score(self):
-        """A score that is rounded up to the edge of a band is in it."""
-        given = {0.3994: "low", 0.3996: "medium", 0.6994: "medium", 0.6996: "high"}
-        partners = self.env["res.partner"].create([{"name": str(one)} for one in given])
-        scores = self._replace(
-            *([partner.id, float(partner.name), []] for partner in partners)
-        )
-        self.assertEqual(
-            {float(score.partner_id.name): score.band for score in scores}, given
-        )
-        self.assertEqual(
-            scores.sorted("score").mapped("score"), [0.399, 0.4, 0.699, 0.7]
-        )
-
     def test_many_scores(self):
         partners = self.env["res.partner"].create(
             [{"name": str(number)} for number in range(300)]
