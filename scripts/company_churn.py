@@ -70,6 +70,12 @@ def provider_tables(folder):
     def on(name):
         return pl.col(name).str.to_date().cast(pl.Datetime("us"))
 
+    def local(moment):
+        return moment + timedelta(hours=TIME_ZONE_HOURS)
+
+    def local_day(moment):
+        return local(moment).dt.date().to_physical().cast(pl.Int64)
+
     unit = pl.col("customer").cast(pl.Int64).alias("unit_id")
     minor = (pl.col("amount").cast(pl.Float64) * 100).round().cast(pl.Int64)
     bills = read("invoices").with_columns(amount=minor)
@@ -79,12 +85,66 @@ def provider_tables(folder):
         .with_columns(unit, known_at=at("ordered_at"))
         .sort("unit_id", "known_at")
     )
+    # nothing is sold at a discount, and all that was ordered is delivered in one piece
+    products = read("products").with_row_index("number")
+    sold = (
+        read("order_lines")
+        .with_row_index("line")
+        .join(products, left_on="product", right_on="code")
+        .join(placed.select("order", "unit_id", "known_at", "delivered_at"), "order")
+        .with_columns(
+            pl.col("quantity").cast(pl.Float64),
+            category=pl.col("category").cast(pl.Int64),
+            product=pl.col("number").cast(pl.Int64),
+            **{
+                name: (
+                    pl.col(name).cast(pl.Float64)
+                    * pl.col("quantity").cast(pl.Float64)
+                    * 100
+                )
+                .round()
+                .cast(pl.Int64)
+                for name in ("price", "cost")
+            },
+        )
+        .sort("known_at", "line")
+    )
+    baskets = sold.group_by("order").agg(
+        lines=pl.len().cast(pl.Int64), quantity=pl.col("quantity").sum()
+    )
+    placed = placed.join(baskets, "order", "left").with_columns(
+        pl.col("lines", "quantity").fill_null(0)
+    )
     gap = pl.col("known_at") - pl.col("known_at").shift(1).over("unit_id")
     tickets = read("tickets").with_columns(unit)
     visits = read("visits")
     return {
         "orders": placed.select(
-            "unit_id", "known_at", "amount", gap_days=gap.dt.total_seconds() / 86400
+            "unit_id",
+            "known_at",
+            "amount",
+            "lines",
+            "quantity",
+            gap_days=gap.dt.total_seconds() / 86400,
+            day=local_day(pl.col("known_at")),
+        ),
+        "lines": sold.select(
+            "unit_id",
+            "known_at",
+            "category",
+            "product",
+            amount="price",
+            discount=pl.lit(0, pl.Int64),
+            full="price",
+            reduced=pl.lit(False),
+            bought_before=pl.int_range(pl.len()).over("unit_id", "product") > 0,
+        ),
+        "goods": sold.filter(pl.col("delivered_at").is_not_null()).select(
+            "unit_id",
+            known_at=at("delivered_at"),
+            returned=pl.lit(False),
+            amount="price",
+            margin=pl.col("price") - pl.col("cost"),
         ),
         "invoices": bills.join(placed.select("order", "unit_id"), "order").select(
             "unit_id",
@@ -96,13 +156,21 @@ def provider_tables(folder):
         "deliveries": placed.select(
             "unit_id", known_at=on("promised_on") + DAY, done_at=at("delivered_at")
         ),
-        "events": visits.select(
+        "events": visits.with_row_index("id").select(
             unit,
+            pl.col("id").cast(pl.Int64),
             known_at=at("at"),
             at=at("at"),
             type="type",
             event="event",
             page="url",
+            # as they are loaded: from the shop's pages, without a category or a price
+            channel=pl.lit("web"),
+            category=pl.lit(None, pl.String),
+            amount=pl.lit(None, pl.Int64),
+            day=local_day(at("at")),
+            hour_of_week=(local(at("at")).dt.weekday().cast(pl.Int64) - 1) * 24
+            + local(at("at")).dt.hour().cast(pl.Int64),
         ),
         "tickets": tickets.select(
             "unit_id", known_at=at("opened_at"), closed_at=at("closed_at")
