@@ -24,16 +24,7 @@ class GovernanceErasure(models.AbstractModel):
             if kind in ("anonymous_id", "user_id")
         )
         self.env["behavior.lake.erasure"]._note(
-            partner.omni_identity_ids.ids,
-            [
-                *names,
-                *(
-                    identity.value
-                    for identity in partner.omni_identity_ids
-                    if identity.kind in ("anonymous_id", "user_id")
-                ),
-            ],
-            emails,
+            partner.omni_identity_ids, names, emails
         )
         # Events of nobody known, that name the person by an address or by an ID.
         events = self.env["behavior.event"]._erase(
@@ -45,8 +36,9 @@ class GovernanceErasure(models.AbstractModel):
                 "  OR NOT vouched AND (user_id = ANY(%(names)s) OR EXISTS ("
                 "    SELECT FROM omni_identity AS told"
                 "    WHERE told.partner_id = %(partner)s AND told.kind = 'user_id'"
-                "    AND told.value = user_id AND told.scope IN ('company:0',"
-                "      'company:' || behavior_event.company_id,"
+                # the event's: an identity has a company too
+                "    AND told.value = behavior_event.user_id AND told.scope IN ("
+                "      'company:0', 'company:' || behavior_event.company_id,"
                 "      'source:' || behavior_event.source_id)))"
                 ")",
                 partner=partner.id,
