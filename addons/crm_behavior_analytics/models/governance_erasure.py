@@ -1,8 +1,6 @@
 from odoo import api, models
 from odoo.tools import SQL
 
-from odoo.addons.crm_omnichannel.tools.normalisers import normal_email
-
 
 class GovernanceErasure(models.AbstractModel):
     _inherit = "governance.erasure"
@@ -13,15 +11,11 @@ class GovernanceErasure(models.AbstractModel):
 
         Before the identities go: they lead to the events.
         """
-        addresses = {value for kind, value in identities if kind == "email" and value}
-        addresses |= {partner.email_normalized} - {False}
-        # as an identification holds them, and as told where they are no addresses
-        emails = sorted(addresses | set(map(normal_email, addresses)) - {None})
         # What the person is known by in a source leads to the events of that source.
+        named = self._omni_named(partner, identities)
+        emails = sorted(value for kind, value in named if kind == "email")
         names = sorted(
-            value
-            for kind, value in self._omni_named(partner, identities)
-            if kind in ("anonymous_id", "user_id")
+            value for kind, value in named if kind in ("anonymous_id", "user_id")
         )
         self.env["behavior.lake.erasure"]._note(
             partner.omni_identity_ids, names, emails
@@ -46,7 +40,9 @@ class GovernanceErasure(models.AbstractModel):
                 emails=emails,
             )
         )
-        rejections = self.env["behavior.rejection"]._erase([*names, *emails])
+        rejections = self._behavior_rejections_of(partner, named)
+        rejection_count = len(rejections)
+        rejections.unlink()
         scores = self.env["behavior.score"].search([("partner_id", "=", partner.id)])
         score_count = len(scores)
         scores.unlink()
@@ -65,9 +61,22 @@ class GovernanceErasure(models.AbstractModel):
             }
             for model, count in (
                 ("behavior.event", events),
-                ("behavior.rejection", rejections),
+                ("behavior.rejection", rejection_count),
                 ("behavior.score", score_count),
                 ("behavior.feature.value", value_count),
             )
             if count
         ]
+
+    @api.model
+    def _behavior_rejections_of(self, partner, named):
+        """Return what became no event and speaks of a person.
+
+        :param set named: of ``_omni_named``
+        :return: ``behavior.rejection``
+        """
+        rejections = found = self.env["behavior.rejection"]
+        for (source,) in rejections._read_group([], ["source_id"]):
+            names = self._omni_names_in(partner, named, source._identity_scopes())
+            found |= rejections._find_of(source, names)
+        return found

@@ -291,9 +291,27 @@ class TestEventStore(EventCase):
             )
         )
         self.env["governance.erasure"]._erase_person(
-            self.partner, [("email", "li@B.example")]
+            self.partner, [("email", "li@b.example")]
         )
         self.assertFalse(self._events())
+
+    def test_request_of_an_unusual_spelling(self):
+        """It erases what the normal spelling names."""
+        self._track(
+            self._message("identify", traits={"email": "zhao@events.example"}),
+            self._message("identify", traits={"email": "qian@events.example"}),
+        )
+        person = self.env["res.partner"].create(
+            {"name": "Zhao", "email": "ＺＨＡＯ＠Events.example"}
+        )
+        self.env.user.group_ids += self.env.ref(
+            "crm_data_governance.group_privacy_officer"
+        )
+        self.env["governance.privacy.request"].create(
+            {"partner_id": person.id}
+        ).action_erase()
+        [left] = self._events()
+        self.assertEqual(left.properties["email"], "qian@events.example")
 
     def test_shared_address_names_nobody(self):
         self.env["res.partner"].create(
@@ -538,7 +556,7 @@ class TestEventStore(EventCase):
         )
         report = self.env["governance.erasure"]._erase_person(
             self.partner,
-            [("email", "Second@events.example"), ("anonymous_id", "device-9")],
+            [("email", "second@events.example"), ("anonymous_id", "device-9")],
         )
         self.assertIn(
             {

@@ -1,5 +1,3 @@
-import json
-
 from odoo import api, models
 from odoo.fields import Domain
 from odoo.tools import LazyTranslate
@@ -137,6 +135,30 @@ class GovernanceErasure(models.AbstractModel):
         return (given | addresses) - known
 
     @api.model
+    def _omni_names_in(self, partner, named, scopes):
+        """Return the identifiers that mean a person in one place.
+
+        Those of the person whose scope reaches it, and those that only the request
+        names; an ID that names somebody else there is not theirs.
+
+        :param set named: of :meth:`_omni_named`
+        :param scopes: those of the place, list of str
+        :return: set of ``(kind, value)``
+        """
+        own = {
+            (identity.kind, identity.value)
+            for identity in partner.omni_identity_ids
+            if identity.scope in scopes
+        }
+        names = own | named
+        others = {
+            key
+            for key, found in self.env["omni.identity"]._find(names, scopes).items()
+            if key[0] not in ("email", "phone") and found.partner_id != partner.id
+        }
+        return names - others
+
+    @api.model
     def _omni_records_of(self, partner, wanted):
         """Return the records of a person, those too that were never processed."""
         records = self.env["omni.record"].with_context(bin_size=False)
@@ -161,14 +183,9 @@ class GovernanceErasure(models.AbstractModel):
             last = unlinked[-1].id
             for record in unlinked - found:
                 stored = record.payload
-                if stored and self._omni_speaks_of(unpack(stored), wanted):
+                if stored and mentions(unpack(stored).decode(), wanted):
                     found |= record
             unlinked.invalidate_recordset(["payload"])
-
-    @api.model
-    def _omni_speaks_of(self, payload, wanted):
-        # parsed and written again, so that \u escapes do not hide a name
-        return mentions(json.dumps(json.loads(payload), ensure_ascii=False), wanted)
 
     @api.model
     def _omni_erase_records(self, records):

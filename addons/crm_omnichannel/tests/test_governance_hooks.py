@@ -226,3 +226,28 @@ class TestGovernanceHooks(OmniCase):
         self.assertEqual(records[2].state, "done")
         again = self.env["governance.erasure"]._erase_person(ada, [])
         self.assertFalse([line for line in again if line["model"] == "omni.identity"])
+
+    def test_request_of_an_unusual_spelling(self):
+        """It erases what the normal spelling names."""
+        person = self.env["res.partner"].create(
+            {"name": "Zhao", "email": "ＺＨＡＯ＠Example.org"}
+        )
+        # no external id: parked, nobody's
+        records = self.process(
+            {"mail": "zhao@example.org"}, {"mail": "qian@example.org"}
+        )
+        consents = self.env["omni.consent"]
+        theirs, other = (
+            consents._record(
+                ("email", f"{name}@example.org", "company:0"), "analytics", "denied"
+            )
+            for name in ("zhao", "qian")
+        )
+        self.env.user.group_ids += self.env.ref(
+            "crm_data_governance.group_privacy_officer"
+        )
+        self.env["governance.privacy.request"].create(
+            {"partner_id": person.id}
+        ).action_erase()
+        self.assertEqual((theirs | other).exists(), other)
+        self.assertEqual([bool(record.payload) for record in records], [False, True])

@@ -147,6 +147,22 @@ class TestMapping(BaseCase):
             ([("email", "")], False),
             ([("external_id", "Example.com")], False),
             ([("openid", "139")], False),
+            ([("user_id", "6123456")], False),
+            ([("partner", "3916123456")], False),
             ([], False),
         ):
             self.assertEqual(mentions(text, identities), expected, identities)
+
+    def test_mentions_however_it_is_spelt(self):
+        for text in (
+            r'{"mail": "w\u0061ng@Example.com"}',
+            '{"mail": "ＷＡＮＧ＠example.com"}',
+            # cut in the middle, as excerpts are
+            r'{"mail": "WANG@example.com", "name": "\u738b\u4f',
+            r'{"\ud83d": "wang@example.com\ud83d"}',
+        ):
+            self.assertTrue(mentions(text, [("email", "wang@example.com")]), text)
+        text = '{"tel": "１３９ １６１２ ３４５６"}'
+        self.assertTrue(mentions(text, [("phone", "+8613916123456")]))
+        text = r'{"id": "\u738b\u4f1f-000001"}'
+        self.assertTrue(mentions(text, [("user_id", "王伟-000001")]))

@@ -27,7 +27,6 @@ class GovernanceErasure(models.AbstractModel):
         """
         report = super()._erase_person(partner, identities)
         emails = {value for kind, value in identities if kind == "email"}
-        emails = set(map(normal_email, {*emails, partner.email})) - {None}
         tickets = self.env["helpdesk.ticket"].with_context(active_test=False)
         tickets = tickets.search(
             Domain("partner_id", "=", partner.id)
