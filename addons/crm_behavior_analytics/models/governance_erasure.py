@@ -51,6 +51,10 @@ class GovernanceErasure(models.AbstractModel):
         )
         value_count = len(values)
         values.unlink()
+        # what Odoo itself notes of a browser's visits
+        visitors = self.env["website.visitor"].search([("partner_id", "=", partner.id)])
+        visitor_count = len(visitors)
+        visitors.unlink()
         report = super()._erase_person(partner, identities)
         return report + [
             {
@@ -64,6 +68,7 @@ class GovernanceErasure(models.AbstractModel):
                 ("behavior.rejection", rejection_count),
                 ("behavior.score", score_count),
                 ("behavior.feature.value", value_count),
+                ("website.visitor", visitor_count),
             )
             if count
         ]

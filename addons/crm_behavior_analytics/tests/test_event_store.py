@@ -574,6 +574,26 @@ class TestEventStore(EventCase):
         )
         self.assertEqual(self.env.cr.fetchall(), [("other",)])
 
+    def test_erasure_of_odoos_visitors(self):
+        """What Odoo notes of the pages that somebody sees goes too."""
+        theirs, other = self.env["website.visitor"].create(
+            [
+                {
+                    # Odoo knows by the token whose it is
+                    "access_token": token,
+                    "website_id": self.env["website"].search([], limit=1).id,
+                    "website_track_ids": [(0, 0, {"url": "/shop"})],
+                }
+                for token in (str(self.partner.id), "0" * 32)
+            ]
+        )
+        self.assertEqual(theirs.partner_id, self.partner)
+        track = theirs.website_track_ids
+        self.env["governance.erasure"]._erase_person(self.partner, [])
+        self.assertEqual((theirs | other).exists(), other)
+        self.assertFalse(track.exists())
+        self.assertTrue(other.website_track_ids)
+
     def test_erasure_leaves_others_of_the_same_name(self):
         other = self.source.copy({"code": "elsewhere"})
         identities = self.env["omni.identity"]

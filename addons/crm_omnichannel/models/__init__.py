@@ -1,6 +1,7 @@
 from . import (
     base,
     governance_erasure,
+    governance_erasure_lead,
     governance_erasure_merge,
     governance_erasure_platform,
     governance_field_policy,

@@ -251,3 +251,59 @@ class TestGovernanceHooks(OmniCase):
         ).action_erase()
         self.assertEqual((theirs | other).exists(), other)
         self.assertEqual([bool(record.payload) for record in records], [False, True])
+
+    def test_erasure_of_opportunities(self):
+        """They stay, without who they were for; those of others stay as they are."""
+        firm = self.env["res.partner"].create(
+            {"name": "Firm", "is_company": True}
+        )
+        person, other = self.env["res.partner"].create(
+            [
+                {
+                    "name": "Zhao",
+                    "email": "zhao@example.org",
+                    "phone": "+86 139 1612 3456",
+                    "city": "Shanghai",
+                },
+                {"name": "Qian", "phone": "+86 139 1612 3456"},
+            ]
+        )
+        leads = self.env["crm.lead"].create(
+            [
+                {"name": "Own", "partner_id": person.id, "expected_revenue": 9},
+                # the contact of a company, as it was typed
+                {
+                    "name": "Contact",
+                    "partner_id": firm.id,
+                    "contact_name": "Zhao",
+                    "email_from": "Zhao <ZHAO@Example.org>",
+                },
+                {"name": "Called", "phone": "+86 139 1612 3456", "active": False},
+                {"name": "Shared", "partner_id": other.id},
+                {"name": "Other", "email_from": "zhaoxu@example.org"},
+            ]
+        )
+        theirs, others = leads[:3], leads[3:]
+        self.assertEqual(leads[0].city, "Shanghai")
+        kept = others.mapped(lambda lead: (lead.email_from, lead.phone))
+        told = self.env["governance.privacy.request"]._get_identities(person)
+        result = self.env["governance.erasure"]._erase_person(person, told)
+        self.assertIn(
+            {
+                "model": "crm.lead",
+                "count": 3,
+                "action": "pseudonymised",
+                "reason": "sales_record",
+            },
+            result,
+        )
+        for lead in theirs:
+            for name in ("contact_name", "email_from", "email_normalized", "phone"):
+                self.assertFalse(lead[name], f"{lead.name}: {name}")
+        self.assertFalse(leads[0].city)
+        self.assertEqual(leads[0].expected_revenue, 9)
+        # Odoo has told the company the address of its contact
+        self.assertEqual(firm.email, "Zhao <ZHAO@Example.org>")
+        self.assertEqual(
+            others.mapped(lambda lead: (lead.email_from, lead.phone)), kept
+        )
