@@ -2,6 +2,7 @@ from . import (
     base,
     governance_erasure,
     governance_erasure_lead,
+    governance_erasure_mail,
     governance_erasure_merge,
     governance_erasure_platform,
     governance_field_policy,

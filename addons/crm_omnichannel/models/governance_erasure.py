@@ -31,13 +31,7 @@ class GovernanceErasure(models.AbstractModel):
     def _erase_person(self, partner, identities):
         """Erase what the channels sent of a person, their identities and provenance."""
         result = super()._erase_person(partner, identities)
-        known = [
-            (identity.kind, identity.value) for identity in partner.omni_identity_ids
-        ]
-        wanted = [
-            (kind, value) for kind, value in {*known, *map(tuple, identities)} if value
-        ]
-        records = self._omni_records_of(partner, wanted)
+        records = self._omni_records_of(partner, identities)
         self._omni_erase_records(records)
         consents = self._omni_consents_of(partner, identities)
         consent_count = len(consents)
@@ -176,7 +170,7 @@ class GovernanceErasure(models.AbstractModel):
         return names - others
 
     @api.model
-    def _omni_records_of(self, partner, wanted):
+    def _omni_records_of(self, partner, identities):
         """Return the records of a person, those too that were never processed."""
         records = self.env["omni.record"].with_context(bin_size=False)
         own = Domain("partner_id", "=", partner.id)
@@ -186,23 +180,27 @@ class GovernanceErasure(models.AbstractModel):
                     "external_id", "=", identity.value
                 )
         found = records.search(own)
-        if not wanted:
-            return found
+        named = self._omni_named(partner, identities)
+        names = {}
         last = 0
-        while True:
-            unlinked = records.search(
-                [("partner_id", "=", False), ("id", ">", last)],
-                order="id",
-                limit=SCAN_SIZE,
-            )
-            if not unlinked:
-                return found
+        while unlinked := records.search(
+            [("partner_id", "=", False), ("id", ">", last)], order="id", limit=SCAN_SIZE
+        ):
             last = unlinked[-1].id
             for record in unlinked - found:
+                channel = record.channel_id
+                if channel not in names:
+                    scopes = [
+                        f"channel:{channel.id}",
+                        f"company:{channel.company_id.id}",
+                        "company:0",
+                    ]
+                    names[channel] = self._omni_names_in(partner, named, scopes)
                 stored = record.payload
-                if stored and mentions(unpack(stored).decode(), wanted):
+                if stored and mentions(unpack(stored).decode(), names[channel]):
                     found |= record
             unlinked.invalidate_recordset(["payload"])
+        return found
 
     @api.model
     def _omni_erase_records(self, records):

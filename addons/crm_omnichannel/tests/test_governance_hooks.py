@@ -252,6 +252,20 @@ class TestGovernanceHooks(OmniCase):
         self.assertEqual((theirs | other).exists(), other)
         self.assertEqual([bool(record.payload) for record in records], [False, True])
 
+    def test_erasure_of_parked_records_by_an_id(self):
+        """An ID of a source says nothing in a channel, one of the company does."""
+        person = self.env["res.partner"].create({"name": "Zhao"})
+        company = f"company:{self.channel.company_id.id}"
+        for value, scope in (("100042", "source:1"), ("zhao-2024", company)):
+            self.env["omni.identity"]._claim(person, "user_id", value, scope)
+        records = self.process({"order": 100042}, {"user": "zhao-2024"}, {"user": "x"})
+        self.assertEqual(set(records.mapped("state")), {"parked"})
+        told = self.env["governance.privacy.request"]._get_identities(person)
+        self.env["governance.erasure"]._erase_person(person, told)
+        self.assertEqual(
+            [bool(record.payload) for record in records], [True, False, True]
+        )
+
     def test_erasure_of_opportunities(self):
         """They stay, without who they were for; those of others stay as they are."""
         firm = self.env["res.partner"].create(
@@ -284,6 +298,19 @@ class TestGovernanceHooks(OmniCase):
             ]
         )
         theirs, others = leads[:3], leads[3:]
+        # as mails came in before anybody was a contact
+        mails = self.env["mail.message"].create(
+            [
+                {
+                    "model": "crm.lead",
+                    "res_id": leads[2].id,
+                    "message_type": "email",
+                    "author_id": False,
+                    "email_from": address,
+                }
+                for address in ("Zhao <ZHAO@Example.org>", "zhaoxu@example.org")
+            ]
+        )
         self.assertEqual(leads[0].city, "Shanghai")
         kept = others.mapped(lambda lead: (lead.email_from, lead.phone))
         told = self.env["governance.privacy.request"]._get_identities(person)
@@ -300,6 +327,7 @@ class TestGovernanceHooks(OmniCase):
         for lead in theirs:
             for name in ("contact_name", "email_from", "email_normalized", "phone"):
                 self.assertFalse(lead[name], f"{lead.name}: {name}")
+        self.assertEqual(mails.mapped("email_from"), [False, "zhaoxu@example.org"])
         self.assertFalse(leads[0].city)
         self.assertEqual(leads[0].expected_revenue, 9)
         # Odoo has told the company the address of its contact

@@ -247,7 +247,11 @@ MIN_MENTION = 6
 #: numbers that say something in one place only
 LOCAL_KINDS = frozenset({"external_id", "partner"})
 _DIGITS = re.compile(r"\D")
-_ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4})+")
+_ESCAPES = re.compile(r'(?:\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt]))+')
+#: li@example.com is not in wangli@example.com, a.li@example.com or li@example.com.cn;
+#: Chinese is written without spaces, so that only ASCII goes on with a word
+_BEFORE = r"(?<![a-z0-9_])(?<![a-z0-9_][.+-])"
+_AFTER = r"(?![a-z0-9_])(?![.-][a-z0-9_])"
 
 
 def mentions(text, identifiers):
@@ -255,8 +259,8 @@ def mentions(text, identifiers):
 
     :param str text: a payload, or a part of one: JSON as a rule
     :param identifiers: iterable of ``(kind, value)``; telephones are compared by their
-        last eight digits, anything else as text without regard to case and width;
-        external ids and short values are not looked for
+        last eight digits, anything else as a word of its own, without regard to case
+        and width; external ids and short values are not looked for
     """
     # JSON may spell any letter as an escape
     text = _ESCAPES.sub(lambda found: json.loads(f'"{found[0]}"'), text)
@@ -271,9 +275,13 @@ def mentions(text, identifiers):
             tail = _DIGITS.sub("", value)[-8:]
             if len(tail) == 8 and tail in digits:
                 return True
-        elif _fold(value) in folded:
+        elif _has_word(folded, _fold(value)):
             return True
     return False
+
+
+def _has_word(text, word):
+    return word in text and bool(re.search(_BEFORE + re.escape(word) + _AFTER, text))
 
 
 def _fold(text):
