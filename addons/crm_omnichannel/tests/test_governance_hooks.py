@@ -268,9 +268,7 @@ class TestGovernanceHooks(OmniCase):
 
     def test_erasure_of_opportunities(self):
         """They stay, without who they were for; those of others stay as they are."""
-        firm = self.env["res.partner"].create(
-            {"name": "Firm", "is_company": True}
-        )
+        firm = self.env["res.partner"].create({"name": "Firm", "is_company": True})
         person, other = self.env["res.partner"].create(
             [
                 {

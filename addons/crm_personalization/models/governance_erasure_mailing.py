@@ -25,7 +25,8 @@ class GovernanceErasure(models.AbstractModel):
         traces = self.env["mailing.trace"].search(
             Domain("email", "in", list(emails))
             | Domain("model", "=", "res.partner") & Domain("res_id", "=", partner.id)
-            | Domain("model", "=", contacts._name) & Domain("res_id", "in", contacts.ids)
+            | Domain("model", "=", contacts._name)
+            & Domain("res_id", "in", contacts.ids)
         )
         traces.write({"email": False})
         traces.links_click_ids.write({"ip": False})
