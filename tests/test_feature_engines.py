@@ -178,9 +178,11 @@ def stored(row):
         "source_id": 1,
         "company_id": 1,
         "message_id": str(row["id"]),
+        # Some are stamped, some are told by their own identifier; the user ID that a
+        # page told names nobody.
         "anonymous_id": f"visitor-{row['unit_id']}",
-        "user_id": None,
-        # Some are stamped, some are told by their own identifier.
+        "user_id": f"user-{row['unit_id'] + 1}" if row["id"] % 3 else None,
+        "vouched": row["id"] % 3 == 0,
         "identity_id": row["unit_id"] if row["id"] % 2 else None,
         "properties": "{}",
         "context": "{}",
@@ -195,6 +197,23 @@ def write_lake(root, events):
     rows = sorted((stored(row) for row in events), key=lambda row: row[1])
     made.write_part("202605-1", [rows])
     units = sorted({row["unit_id"] for row in events})
+    nobody = max(units) + 1
+    scopes = ("source:1", "company:1", "company:0")
     made.write_identities(
-        [(unit, "anonymous_id", f"visitor-{unit}", 1, unit) for unit in units]
+        [
+            identity
+            for unit in units
+            for identity in (
+                (unit, "anonymous_id", f"visitor-{unit}", scopes[unit % 3], unit),
+                # told by pages only
+                (unit + 10**6, "user_id", f"user-{unit}", "source:1", unit),
+                # a wider scope does not count beside a narrower one
+                *(
+                    (unit + 10**7 * place, "anonymous_id", f"visitor-{unit}", scope)
+                    + (nobody,)
+                    for place, scope in enumerate(scopes[unit % 3 + 1 :], 1)
+                ),
+                (unit + 10**9, "anonymous_id", f"visitor-{unit}", "source:2", nobody),
+            )
+        ]
     )

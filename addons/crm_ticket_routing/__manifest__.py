@@ -1,6 +1,6 @@
 {
     "name": "CRM Ticket Routing",
-    "version": "19.0.1.1.0",
+    "version": "19.0.1.2.0",
     "category": "Services/Helpdesk",
     "summary": "The right agent for each ticket, and promises on the clock",
     "author": "CRM Suite contributors",

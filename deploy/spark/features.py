@@ -52,28 +52,47 @@ def session():
 def read_events(spark, lake, company):
     """The lake's events with the persons of today, as the definitions read them.
 
-    The same as ``facts`` and ``visits`` of ``tools/lake.py``, for a cluster.
+    The same as ``facts`` and ``visits`` of ``tools/lake.py`` and ``with_unit`` of
+    ``tools/lake_people.py``, for a cluster.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
     identities = spark.read.parquet(f"{lake}/identities.parquet")
-    stamped = identities.select("identity_id", F.col("unit_id").alias("stamped"))
-    named = identities.where("source_id IS NOT NULL").select(
-        "kind", "value", "source_id", F.col("unit_id").alias("named")
-    )
+    events = spark.read.option("mergeSchema", "true").parquet(f"{lake}/events")
+    if "vouched" not in events.columns:
+        # All files are older than the column: what they tell is unvouched.
+        events = events.withColumn("vouched", F.lit(False))
+    by_user = F.coalesce("vouched", F.lit(False)) & F.col("user_id").isNotNull()
     events = (
-        spark.read.parquet(f"{lake}/events")
-        .where((F.col("company_id") == company) & (F.col("source_type") != "odoo"))
-        .withColumn(
-            "kind",
-            F.when(F.col("user_id").isNotNull(), "user_id").otherwise("anonymous_id"),
+        events.where(
+            (F.col("company_id") == company) & (F.col("source_type") != "odoo")
         )
-        .withColumn("value", F.coalesce("user_id", "anonymous_id"))
-        .join(stamped, "identity_id", "left")
-        .join(named, ["kind", "value", "source_id"], "left")
-        .withColumn("unit_id", F.coalesce("stamped", "named"))
-        .where("unit_id IS NOT NULL")
+        .withColumn("kind", F.when(by_user, "user_id").otherwise("anonymous_id"))
+        .withColumn(
+            "value",
+            F.when(by_user, F.col("user_id")).otherwise(F.col("anonymous_id")),
+        )
+        .join(
+            identities.select("identity_id", F.col("unit_id").alias("stamped")),
+            "identity_id",
+            "left",
+        )
+    )
+    scopes = {
+        "in_source": F.concat(F.lit("source:"), F.col("source_id")),
+        "in_company": F.concat(F.lit("company:"), F.col("company_id")),
+        "in_all": F.lit("company:0"),
+    }
+    for name, scope in scopes.items():
+        named = identities.select(
+            "kind", "value", "scope", F.col("unit_id").alias(name)
+        )
+        events = events.withColumn("scope", scope).join(
+            named, ["kind", "value", "scope"], "left"
+        )
+    events = events.withColumn("unit_id", F.coalesce("stamped", *scopes)).where(
+        "unit_id IS NOT NULL"
     )
     order = Window.partitionBy("unit_id").orderBy("received_at", "id")
     micros = F.expr("timestampdiff(MICROSECOND, previous_at, received_at)")

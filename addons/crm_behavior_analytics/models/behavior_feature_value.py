@@ -195,12 +195,16 @@ class BehaviorFeatureValue(models.Model):
 
     @api.model
     def _query_keys(self):
+        # With the same identifier in other scopes, whosever it is there: a narrower one
+        # that comes or goes takes events away from a wider one, or gives them back.
         return SQL(
             """
             SELECT customer.commercial_partner_id AS unit_id,
-                   md5(string_agg(identity.id::text, ',' ORDER BY identity.id)) AS key
+                   md5(string_agg(same.id::text, ',' ORDER BY same.id)) AS key
             FROM omni_identity AS identity
             JOIN res_partner AS customer ON customer.id = identity.partner_id
+            JOIN omni_identity AS same ON same.kind = identity.kind
+             AND same.value = identity.value AND same.quarantined IS NOT TRUE
             WHERE identity.kind IN ('anonymous_id', 'user_id')
               AND identity.quarantined IS NOT TRUE
             GROUP BY customer.commercial_partner_id

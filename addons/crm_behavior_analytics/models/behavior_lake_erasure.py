@@ -1,4 +1,7 @@
 from odoo import api, fields, models
+from odoo.tools import SQL
+
+from ..tools.lake_people import Erased
 
 
 class BehaviorLakeErasure(models.Model):
@@ -13,13 +16,18 @@ class BehaviorLakeErasure(models.Model):
     _description = "Erasure from the Lake"
     _log_access = False
 
-    identity_ids_json = fields.Json(readonly=True)
+    identities = fields.Json(readonly=True)
     names = fields.Json(readonly=True)
     emails = fields.Json(readonly=True)
 
     @api.model
-    def _note(self, identity_ids, names, emails):
-        """Note whom to erase; the commit wakes the scheduled action."""
+    def _note(self, identities, names, emails):
+        """Note whom to erase; the commit wakes the scheduled action.
+
+        :param identities: ``omni.identity`` of the person, which go with the erasure
+        :param names: as for ``Erased`` of ``tools/lake_people.py``
+        :param emails: as for ``Erased``
+        """
         parts = self.env["behavior.lake.part"]
         kept = parts._months_kept()
         if not parts.search_count([], limit=1) and not (
@@ -29,7 +37,11 @@ class BehaviorLakeErasure(models.Model):
             return
         self.create(
             {
-                "identity_ids_json": list(identity_ids),
+                "identities": [
+                    [one.id, one.kind, one.value, one.scope, one.quarantined]
+                    for one in identities
+                    if one.kind in ("anonymous_id", "user_id")
+                ],
                 "names": list(names),
                 "emails": list(emails),
             }
@@ -43,9 +55,28 @@ class BehaviorLakeErasure(models.Model):
         if not notes:
             return 0
         parts = self.env["behavior.lake.part"]
-        erased = sum(
-            parts._lake().erase(note.identity_ids_json, note.names, note.emails)
+        lake = parts._lake()
+        people = [
+            # what is empty is read as False
+            Erased(note.identities or (), note.names or (), note.emails or ())
             for note in notes
+        ]
+        suspects = lake.find_suspects(people)
+        rows = [row for found in suspects.values() for row in found]
+        stamped = {row["identity_id"] for row in rows}
+        told = {row[name] for row in rows for name in ("user_id", "anonymous_id")}
+        others = parts._identity_rows(
+            SQL(
+                "(identity.id = ANY(%s) OR identity.value = ANY(%s))",
+                list(stamped - {None}),
+                list(told - {None}),
+            )
+        )
+        erased = lake.erase(
+            people,
+            suspects,
+            {identity_id for identity_id, *_rest in others},
+            {(kind, value, scope) for _id, kind, value, scope, _unit in others},
         )
         # Their rows of the identity map are gone with the identities.
         parts._export_identities()

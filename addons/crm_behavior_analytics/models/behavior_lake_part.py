@@ -172,11 +172,13 @@ class BehaviorLakePart(models.Model):
 
         :param SQL table: of events
         """
+        number = {
+            "received_at": "(extract(epoch FROM %s) * 1000000)::bigint",
+            "timestamp": "(extract(epoch FROM %s) * 1000000)::bigint",
+            "vouched": "%s::integer",
+        }
         values = [
-            SQL("(extract(epoch FROM %s) * 1000000)::bigint", SQL.identifier(name))
-            if name in ("received_at", "timestamp")
-            else SQL.identifier(name)
-            for name in tool.STORED
+            SQL(number.get(name, "%s"), SQL.identifier(name)) for name in tool.STORED
         ]
         texts = [
             SQL("coalesce(%s::text, %s)", value, tool.NO_VALUE) for value in values
@@ -250,20 +252,24 @@ class BehaviorLakePart(models.Model):
         self._lake().write_identities(self._identity_rows())
 
     @api.model
-    def _identity_rows(self):
+    def _identity_rows(self, condition=None):
+        """The identity map of today, for ``tools/lake_people.py``.
+
+        :param SQL condition: of ``identity``, those only
+        """
         self.env["omni.identity"].flush_model()
         return self.env.execute_query(
             SQL(
                 """
-                SELECT identity.id, identity.kind, identity.value,
-                       CASE WHEN identity.scope LIKE 'source:%%'
-                            THEN substr(identity.scope, 8)::bigint END,
+                SELECT identity.id, identity.kind, identity.value, identity.scope,
                        customer.commercial_partner_id
                 FROM omni_identity AS identity
                 JOIN res_partner AS customer ON customer.id = identity.partner_id
                 WHERE identity.kind IN ('anonymous_id', 'user_id')
                   AND identity.quarantined IS NOT TRUE
+                  AND %s
                 ORDER BY identity.id
-                """
+                """,
+                condition or SQL("TRUE"),
             )
         )

@@ -1,7 +1,10 @@
 from datetime import timedelta
 
 from odoo import api, fields, models
+from odoo.fields import Domain
 from odoo.tools import SQL
+
+from odoo.addons.crm_omnichannel.tools.mapping import mentions
 
 from ..messages import render
 from ..tools.tracking import MAX_EXCERPT, Message, excerpts
@@ -9,6 +12,8 @@ from ..tools.tracking import MAX_EXCERPT, Message, excerpts
 KEEP_DAYS = 7
 # Of one batch: what is wrong with the others is seldom something else.
 MOST_A_BATCH = 20
+# Excerpts that are read at once.
+SCAN_SIZE = 1000
 
 
 class BehaviorRejection(models.Model):
@@ -110,26 +115,26 @@ class BehaviorRejection(models.Model):
         )
 
     @api.model
-    def _erase(self, names):
-        """Delete what speaks of a person; return how many.
+    def _find_of(self, source, names):
+        """Return what a source sent that speaks of a person.
 
-        :param list names: user IDs, anonymous IDs and e-mail addresses
+        :param source: ``behavior.source``, one record
+        :param set names: ``(kind, value)``, as the source knows the person
         """
-        self.env.cr.execute(
-            SQL(
-                """
-                DELETE FROM behavior_rejection
-                WHERE visitor = ANY(%(names)s) OR EXISTS (
-                    SELECT 1 FROM unnest(%(names)s) AS name
-                    WHERE strpos(lower(excerpt), lower(name)) > 0
-                )
-                """,
-                names=SQL("%s::varchar[]", names),
-            )
-        )
-        count = self.env.cr.rowcount
-        self.invalidate_model()
-        return count
+        from_source = Domain("source_id", "=", source.id)
+        visitors = [
+            value for kind, value in names if kind in ("anonymous_id", "user_id")
+        ]
+        found = self.search(from_source & Domain("visitor", "in", visitors))
+        excerpts = from_source & Domain("excerpt", "!=", False)
+        last = 0
+        while texts := self.search_fetch(
+            excerpts & Domain("id", ">", last), ["excerpt"], order="id", limit=SCAN_SIZE
+        ):
+            last = texts[-1].id
+            found |= texts.filtered(lambda one: mentions(one.excerpt, names))
+            texts.invalidate_recordset(["excerpt"])
+        return found
 
     @api.autovacuum
     def _gc_rejection(self):

@@ -291,9 +291,27 @@ class TestEventStore(EventCase):
             )
         )
         self.env["governance.erasure"]._erase_person(
-            self.partner, [("email", "li@B.example")]
+            self.partner, [("email", "li@b.example")]
         )
         self.assertFalse(self._events())
+
+    def test_request_of_an_unusual_spelling(self):
+        """It erases what the normal spelling names."""
+        self._track(
+            self._message("identify", traits={"email": "zhao@events.example"}),
+            self._message("identify", traits={"email": "qian@events.example"}),
+        )
+        person = self.env["res.partner"].create(
+            {"name": "Zhao", "email": "ＺＨＡＯ＠Events.example"}
+        )
+        self.env.user.group_ids += self.env.ref(
+            "crm_data_governance.group_privacy_officer"
+        )
+        self.env["governance.privacy.request"].create(
+            {"partner_id": person.id}
+        ).action_erase()
+        [left] = self._events()
+        self.assertEqual(left.properties["email"], "qian@events.example")
 
     def test_shared_address_names_nobody(self):
         self.env["res.partner"].create(
@@ -538,7 +556,7 @@ class TestEventStore(EventCase):
         )
         report = self.env["governance.erasure"]._erase_person(
             self.partner,
-            [("email", "Second@events.example"), ("anonymous_id", "device-9")],
+            [("email", "second@events.example"), ("anonymous_id", "device-9")],
         )
         self.assertIn(
             {
@@ -555,6 +573,26 @@ class TestEventStore(EventCase):
             [self.source.id],
         )
         self.assertEqual(self.env.cr.fetchall(), [("other",)])
+
+    def test_erasure_of_odoos_visitors(self):
+        """What Odoo notes of the pages that somebody sees goes too."""
+        theirs, other = self.env["website.visitor"].create(
+            [
+                {
+                    # Odoo knows by the token whose it is
+                    "access_token": token,
+                    "website_id": self.env["website"].search([], limit=1).id,
+                    "website_track_ids": [(0, 0, {"url": "/shop"})],
+                }
+                for token in (str(self.partner.id), "0" * 32)
+            ]
+        )
+        self.assertEqual(theirs.partner_id, self.partner)
+        track = theirs.website_track_ids
+        self.env["governance.erasure"]._erase_person(self.partner, [])
+        self.assertEqual((theirs | other).exists(), other)
+        self.assertFalse(track.exists())
+        self.assertTrue(other.website_track_ids)
 
     def test_erasure_leaves_others_of_the_same_name(self):
         other = self.source.copy({"code": "elsewhere"})

@@ -194,6 +194,37 @@ class TestRefresh(PredictionCase):
         self._refresh(full=False)
         self.assertNotIn(second.id, self._figures())
 
+    def test_quarantine_is_noticed(self):
+        """It takes events from its customer, and may give them to another one."""
+        first, second = self.quiet
+        self._track("v-shared", first, 30)
+        self.env["omni.identity"]._claim(
+            second, "anonymous_id", "v-shared", "company:0"
+        )
+        self.env["omni.identity"]._claim(second, "anonymous_id", "v-own", "company:0")
+        self._refresh(full=True)
+        self.company._set_behavior_refresh(
+            self.company.behavior_features_as_of, self.now + timedelta(hours=7)
+        )
+        self.assertFalse(self._stale() & set(self.quiet.ids))
+        shared = self.env["omni.identity"].search(
+            [("value", "=", "v-shared"), ("partner_id", "=", first.id)]
+        )
+        for act, owner, other in (
+            (shared.action_quarantine, second, first),
+            (shared.action_release, first, second),
+        ):
+            act()
+            self.assertEqual(self._stale() & set(self.quiet.ids), set(self.quiet.ids))
+            self._refresh(full=False)
+            figures = self._figures()
+            self.assertEqual(figures[owner.id]["page_views_90d"], 1)
+            self.assertFalse(figures[other.id].get("page_views_90d"))
+            self.company._set_behavior_refresh(
+                self.company.behavior_features_as_of, self.now + timedelta(hours=7)
+            )
+            self.assertFalse(self._stale() & set(self.quiet.ids))
+
     def test_on_the_customer(self):
         self._refresh(full=True)
         user = new_test_user(

@@ -1,18 +1,23 @@
+import json
 import shutil
 import tempfile
 from datetime import date, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from unittest.mock import patch
 
 import polars as pl
+import pyarrow.parquet as pq
 
+from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from .. import store
 from ..models.behavior_feature_provider import BEHAVIOR
 from ..tools import lake as tool
-from ..tools import prediction
+from ..tools import lake_people, prediction
+from ..tools.tracking import read_messages
 from .common import EventCase
 
 OLD = datetime(2021, 3, 5, 9, 30)
@@ -247,6 +252,212 @@ class TestLake(EventCase):
         self.assertEqual(self._bytes(), files)
         self.env.cr.execute(rows)
         self.assertEqual(self.env.cr.fetchall(), stored)
+
+    # --- WHOSE ---
+
+    def _land_whatever_leads(self, month):
+        """Land events of every way that leads, or does not lead, to somebody.
+
+        Who has an identifier in each scope (nobody, one, another, one in quarantine) ×
+        how the event has it (a server's user ID, a page's, the browser's) × whom it is
+        stamped for.  Each stands beside identifiers that do not count.
+
+        :return: dict of message id → id of the event
+        """
+        items = list(
+            read_messages(
+                [
+                    {
+                        "type": "track",
+                        "event": "Product Added",
+                        "messageId": f"{month:%m}/{'-'.join(owners)}/{way}/{stamp}",
+                        "receivedAt": month.isoformat(),
+                        "userId": {
+                            "vouched": "-".join(owners),
+                            "told": f"told-{stamp}",
+                        }.get(way),
+                        "anonymousId": "beside"
+                        if way == "vouched"
+                        else f"visitor-{'-'.join(owners)}",
+                    }
+                    for owners in product(("none", "me", "her", "held"), repeat=3)
+                    for way in ("vouched", "told", "browser")
+                    for stamp in ("none", "me", "her", "held", "gone")
+                ],
+                fields.Datetime.now(),
+                "r",
+            )
+        )
+        for vouched in (True, False):
+            self.Event._land(
+                self.source,
+                [one for one in items if ("/told/" not in one.message_id) == vouched],
+                fields.Datetime.now(),
+                vouched,
+            )
+        stamps = {
+            name: self._hold(name, "anonymous_id", f"stamp-{name}", "company:0").id
+            for name in ("me", "her", "held")
+        }
+        self.env.cr.execute(
+            "UPDATE behavior_event_store SET identity_id = ("
+            "  %s::jsonb ->> split_part(message_id, '/', 4))::integer"
+            " WHERE message_id LIKE %s RETURNING message_id, id",
+            [json.dumps({**stamps, "gone": 10**8}), f"{month:%m}/%"],
+        )
+        events = dict(self.env.cr.fetchall())
+        self.assertEqual(len(events), 4**3 * 3 * 5)
+        return events
+
+    def _hold(self, owner, kind, value, scope):
+        partner = self.other if owner == "her" else self.partner
+        identity = self.env["omni.identity"]._claim(partner, kind, value, scope)
+        if owner == "held":
+            identity.action_quarantine()
+        return identity
+
+    def _name_in_every_scope(self):
+        scopes = self.source._identity_scopes()
+        for owners in product(("none", "me", "her", "held"), repeat=len(scopes)):
+            for owner, scope in zip(owners, scopes, strict=True):
+                if owner != "none":
+                    name = "-".join(owners)
+                    self._hold(owner, "user_id", name, scope)
+                    self._hold(owner, "anonymous_id", f"visitor-{name}", scope)
+        self._hold("her", "anonymous_id", "beside", scopes[0])
+        # who has what a page told is asked of an erasure only
+        self._hold("me", "user_id", "told-gone", scopes[1])
+        self._hold("her", "user_id", "told-her", scopes[0])
+        # another source's and another company's say nothing here
+        for scope in (f"source:{self.source.id + 1}", "company:99999", "channel:1"):
+            self._hold("me", "user_id", "none-none-none", scope)
+            self._hold("me", "user_id", "told-none", scope)
+
+    def _owners_in_lake(self):
+        identities = pl.DataFrame(
+            self.Part._identity_rows(),
+            pl.Schema(lake_people.identity_schema()),
+            orient="row",
+        )
+        found = tool.facts(
+            str(self.folder),
+            self.Part.search([]).mapped("name"),
+            self.source.company_id.id,
+            identities,
+        )
+        return dict(found.select("id", "unit_id").iter_rows())
+
+    def test_view_and_lake_name_the_same(self):
+        """An event that is moved keeps its owner, whatever leads to them."""
+        events = self._land_whatever_leads(OLD)
+        self._name_in_every_scope()
+        self.env.flush_all()
+        self.env.invalidate_all()
+        expected = {
+            event.id: event.partner_id.id
+            for event in self.Event.browse(events.values())
+            if event.partner_id
+        }
+        self.assertEqual(set(expected.values()), {self.partner.id, self.other.id})
+        self.assertLess(len(expected), len(events))
+        self._move()
+        found = self._owners_in_lake()
+        for message_id, event_id in events.items():
+            self.assertEqual(found.get(event_id), expected.get(event_id), message_id)
+
+    def test_store_and_lake_erase_the_same(self):
+        """The same events lie in both; of both the same ones go."""
+        april = datetime(2021, 4, 5)
+        self._land_whatever_leads(OLD)
+        self._land_whatever_leads(april)
+        self._name_in_every_scope()
+        self._move()
+        self.env.flush_all()
+        self.env["governance.erasure"]._erase_person(
+            self.partner,
+            [("user_id", "told-held"), ("anonymous_id", "visitor-none-none-none")],
+        )
+        self.env["behavior.lake.erasure"]._work_off()
+        self.env.cr.execute(
+            "SELECT substr(message_id, 4) FROM behavior_event_store"
+            " WHERE message_id LIKE '04/%'"
+        )
+        stored = {message_id for (message_id,) in self.env.cr.fetchall()}
+        read = pl.read_parquet(f"{self.folder}/events/**/*.parquet")["message_id"]
+        left = {message_id[3:] for message_id in read if message_id.startswith("03/")}
+        self.assertEqual(left, stored)
+        # by a stamp, a name, what the request names, and what a page told
+        for gone in (
+            "none-none-none/vouched/me",
+            "held-none-me/vouched/gone",
+            "none-none-none/browser/none",
+            "none-held-none/told/gone",
+            "none-held-none/told/held",
+            "me-none-none/told/none",
+        ):
+            self.assertNotIn(gone, left)
+        for kept in (
+            "me-me-me/vouched/her",
+            "her-me-me/browser/none",
+            "none-none-none/vouched/none",
+            "none-none-her/told/gone",
+            "none-held-none/told/none",
+        ):
+            self.assertIn(kept, left)
+
+    def test_erased_by_an_address(self):
+        """An identification of nobody goes, however the address was written."""
+        for number, address in enumerate(
+            ("LI@b.example", "Li <li@B.example>", "other@b.example")
+        ):
+            self.env.cr.execute(
+                """
+                INSERT INTO behavior_event_store
+                    (received_at, source_id, company_id, message_id, type,
+                     anonymous_id, "timestamp", properties, context)
+                VALUES (%s, %s, %s, %s, 'identify', 'x', %s, %s, '{}')
+                """,
+                [
+                    *(OLD, self.source.id, self.source.company_id.id),
+                    *(f"identify-{number}", OLD, json.dumps({"email": address})),
+                ],
+            )
+        self._move()
+        self.env["governance.erasure"]._erase_person(
+            self.partner, [("email", "li@b.example")]
+        )
+        self.env["behavior.lake.erasure"]._work_off()
+        read = pl.read_parquet(f"{self.folder}/events/**/*.parquet")["message_id"]
+        self.assertEqual(
+            {one for one in read if one.startswith("identify")}, {"identify-2"}
+        )
+
+    def test_files_without_the_column(self):
+        """What a file tells that is older than the column is unvouched."""
+        self._track(
+            self._message(
+                messageId="old",
+                userId="boss",
+                anonymousId="li",
+                receivedAt=OLD.isoformat(),
+            )
+        )
+        self.env["omni.identity"]._claim(
+            self.partner, "user_id", "boss", f"source:{self.source.id}"
+        )
+        mine, hers = self.partner.id, self.other.id
+        self._move()
+        self.assertEqual(
+            sorted(self._owners_in_lake().values()), sorted([mine] * 6 + [hers] * 4)
+        )
+        for path in self.folder.rglob("part-*.parquet"):
+            pq.write_table(pq.read_table(path).drop_columns("vouched"), path)
+        self.assertEqual(
+            sorted(self._owners_in_lake().values()), sorted([mine] * 5 + [hers] * 5)
+        )
+        self.env["governance.erasure"]._erase_person(self.other, [])
+        self.assertEqual(self.env["behavior.lake.erasure"]._work_off(), 5)
+        self.assertEqual(set(self._owners_in_lake().values()), {mine})
 
     def test_erased(self):
         """Nothing of an erased person in tables, files or the map; others stay."""

@@ -128,12 +128,70 @@ class TestLive(EventCase):
         self.env["behavior.rejection"]._gc_rejection()
         self.assertEqual(rejections.exists(), rejections[1])
 
+    def _erase(self, *told):
+        """Erase the customer; return the texts of what is left."""
+        identities = self.env["governance.privacy.request"]._get_identities(
+            self.partner
+        )
+        report = self.env["governance.erasure"]._erase_person(
+            self.partner, [*identities, *told]
+        )
+        left = self.env["behavior.rejection"].search([], order="id")
+        counts = {line["model"]: line["count"] for line in report}
+        return counts.get("behavior.rejection", 0), left
+
     def test_erasure(self):
-        self._receive('{"type": "trak", "email": "WANG.WEI@events.example"}', '"x"')
-        request = self.env["governance.erasure"]
-        report = request._erase_person(self.partner, [])
-        self.assertIn(
-            ("behavior.rejection", 1), [(r["model"], r["count"]) for r in report]
+        """Whatever speaks of the person goes: address, telephone, ID."""
+        self.partner.write({"phone": "+86 139 1612 3456"})
+        self.env["omni.identity"]._claim(
+            self.partner, "user_id", "wang-2024", f"source:{self.source.id}"
+        )
+        self._receive(
+            '{"type": "trak", "email": "WANG.WEI@events.example"}',
+            '{"type": "trak", "traits": {"tel": "(139) 1612-3456"}}',
+            '{"type": "trak", "userId": "wang-2024"}',
+            r'{"type": "trak", "user": "w\u0061ng-2024"}',
+            '{"type": "trak", "userId": "told-2024"}',
+            '{"type": "trak", "traits": {"tel": "(139) 1612-9999"}}',
+            '"x"',
+        )
+        erased, left = self._erase(("user_id", "told-2024"))
+        self.assertEqual(erased, 5)
+        self.assertEqual(
+            left.mapped("excerpt"),
+            ['{"type": "trak", "traits": {"tel": "(139) 1612-9999"}}', '"x"'],
+        )
+
+    def test_erasure_leaves_strangers(self):
+        """A short ID stands in every text; a source's ID says nothing elsewhere."""
+        other = self.source.copy({"code": "other-live"})
+        stranger = self.env["res.partner"].create({"name": "Li Na"})
+        claim = self.env["omni.identity"]._claim
+        claim(self.partner, "user_id", "42", f"source:{self.source.id}")
+        claim(self.partner, "user_id", "wang-2024", f"source:{self.source.id}")
+        # the narrower scope decides
+        claim(self.partner, "anonymous_id", "kiosk-1", "company:0")
+        claim(stranger, "anonymous_id", "kiosk-1", f"source:{other.id}")
+        for source in (self.source, other):
+            for name in ({"userId": "42"}, {"anonymousId": "kiosk-1"}):
+                text = self._text(messageId=str(name), **name)
+                self._receive(text, text, source=source)
+            self._receive(
+                '{"type": "trak", "amount": 4200}',
+                '{"type": "trak", "userId": "wang-2024"}',
+                source=source,
+            )
+        erased, left = self._erase(("user_id", "42"))
+        self.assertEqual(erased, 3)
+        self.assertEqual(
+            [(one.source_id, one.visitor or one.excerpt) for one in left],
+            [
+                (self.source, '{"type": "trak", "amount": 4200}'),
+                (other, "42"),
+                (other, "kiosk-1"),
+                (other, '{"type": "trak", "amount": 4200}'),
+                (other, '{"type": "trak", "userId": "wang-2024"}'),
+            ],
         )
 
     def test_warning(self):

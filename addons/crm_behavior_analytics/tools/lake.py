@@ -4,7 +4,8 @@
 that knows Hive's partitioning (Polars, DuckDB, Spark).  The root is an address of
 fsspec: a folder, or a bucket.  Events keep the anonymous ID and the identity by which
 they were stamped, never the person: ``<root>/identities.parquet`` says whose identities
-are whose today, so that a merge of customers and its undoing touch no file of events.
+are whose today (``lake_people.py``), so that a merge of customers and its undoing touch
+no file of events.
 
 A *part* is what one move took out of one month of the store.  Its files are complete
 before the store lets go of the month, and verified by reading them again.
@@ -13,8 +14,9 @@ A file is replaced as a whole: a reader sees the old one or the new one.
 """
 
 import hashlib
-import json
 from datetime import datetime, timedelta
+
+from .lake_people import Erased, identity_schema, with_unit
 
 EPOCH = datetime(1970, 1, 1)
 #: as the store has them; texts of JSON
@@ -28,12 +30,15 @@ STORED = (
     "event",
     "anonymous_id",
     "user_id",
+    "vouched",
     "identity_id",
     "timestamp",
     "page",
     "properties",
     "context",
 )
+#: of ``STORED``, what a checksum takes as a number: microseconds since 1970; 0 or 1
+AS_NUMBER = ("received_at", "timestamp", "vouched")
 #: read out of them when they are written, for the features
 DERIVED = ("source_type", "channel", "category", "amount", "day", "hour_of_week")
 IDENTITIES = "identities.parquet"
@@ -49,6 +54,7 @@ def schema():
     kinds = {
         "received_at": moment,
         "timestamp": moment,
+        "vouched": pa.bool_(),
         **dict.fromkeys(
             ("id", "source_id", "company_id", "identity_id", "amount"), pa.int64()
         ),
@@ -66,7 +72,7 @@ def schema():
 def digest(row):
     """What a row adds to the checksum of its part: order does not matter in a sum.
 
-    :param row: values of ``STORED``, times in microseconds since 1970
+    :param row: values of ``STORED``, those of ``AS_NUMBER`` as integers
     """
     text = "|".join(NO_VALUE if value is None else str(value) for value in row)
     return int(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:8], 16)
@@ -157,7 +163,7 @@ class Lake:
             for batch in self._read(path, STORED).to_batches():
                 columns = [
                     batch.column(name).cast("int64").to_pylist()
-                    if name in ("received_at", "timestamp")
+                    if name in AS_NUMBER
                     else batch.column(name).to_pylist()
                     for name in STORED
                 ]
@@ -176,31 +182,49 @@ class Lake:
 
     # --- ERASING ---
 
-    def erase(self, identity_ids, names, emails):
-        """Take the events of a person out, by writing the files that have some anew.
+    def find_suspects(self, people):
+        """Find the events that may be those of some persons.
 
-        :param identity_ids: identities of the person, by which events are stamped
-        :param names: anonymous IDs and user IDs of the person, for events that nothing
-            is stamped on
-        :param emails: small letters; whoever identified themselves by one of them
+        :param people: list of :class:`~.lake_people.Erased`
+        :return: dict of path of a file → list of rows as dicts, of ``Erased.COLUMNS``
+        """
+        suspects = {}
+        for path in self.files():
+            rows = [
+                # a file may be older than the column
+                {"vouched": False, **row}
+                for row in self._read(path, Erased.COLUMNS).to_pylist()
+            ]
+            found = [row for row in rows if any(one.may_have(row) for one in people)]
+            if found:
+                suspects[path] = found
+        return suspects
+
+    def erase(self, people, suspects, stamps, keys):
+        """Take the events of persons out, by writing the files that have some anew.
+
+        :param people: list of :class:`~.lake_people.Erased`
+        :param dict suspects: of :meth:`find_suspects`
+        :param stamps: as for ``Erased.has``, those that the suspects are stamped with
+        :param keys: as for ``Erased.has``, those that the suspects tell
         :return: how many events
         """
         import pyarrow as pa
 
-        identity_ids, names, emails = set(identity_ids), set(names), set(emails)
         erased = 0
-        for path in self.files():
-            table = self._read(path)
-            theirs = [
-                _is_theirs(row, identity_ids, names, emails)
-                for row in table.select(
-                    ["identity_id", "user_id", "anonymous_id", "type", "properties"]
-                ).to_pylist()
-            ]
-            if not any(theirs):
+        for path, rows in suspects.items():
+            theirs = {
+                row["id"]
+                for row in rows
+                if any(one.has(row, stamps, keys) for one in people)
+            }
+            if not theirs:
                 continue
-            erased += sum(theirs)
-            kept = table.filter(pa.array([not one for one in theirs]))
+            erased += len(theirs)
+            table = self._read(path)
+            kept = table.filter(
+                pa.array([one not in theirs for one in table["id"].to_pylist()])
+            )
             if kept.num_rows:
                 self.replace(path, kept)
             else:
@@ -212,7 +236,7 @@ class Lake:
     def write_identities(self, rows):
         """Write the identity map.
 
-        :param rows: (identity id, kind, value, source id or None, person's id)
+        :param rows: (identity id, kind, value, scope, person's id)
         """
         import pyarrow as pa
 
@@ -225,33 +249,6 @@ class Lake:
         self.replace(self.path(IDENTITIES), pa.table(arrays, schema=kinds))
 
 
-def identity_schema():
-    """The columns of the identity map, as a pyarrow schema."""
-    import pyarrow as pa
-
-    return pa.schema(
-        [
-            ("identity_id", pa.int64()),
-            ("kind", pa.string()),
-            ("value", pa.string()),
-            ("source_id", pa.int64()),
-            ("unit_id", pa.int64()),
-        ]
-    )
-
-
-def _is_theirs(row, identity_ids, names, emails):
-    if row["identity_id"] is not None:
-        return row["identity_id"] in identity_ids
-    if (row["user_id"] or row["anonymous_id"]) in names:
-        return True
-    if row["type"] != "identify" or not emails:
-        return False
-    traits = json.loads(row["properties"])
-    email = traits.get("email") if isinstance(traits, dict) else None
-    return isinstance(email, str) and email.lower() in emails
-
-
 # --- FACTS ---
 
 
@@ -261,7 +258,7 @@ def facts(url, parts, company_id, identities):
     :param str url: root of the lake
     :param parts: names of the parts that count: those that the store has let go of
     :param int company_id: of this company
-    :param identities: Polars frame as of :func:`identity_schema`
+    :param identities: Polars frame as of :func:`~.lake_people.identity_schema`
     :return: Polars frame of the table ``events`` (``features_behavior.py``) without
         what :func:`visits` adds; None when there is nothing
     """
@@ -275,24 +272,18 @@ def facts(url, parts, company_id, identities):
     for path in files:
         with lake.fs.open(path, "rb") as file:
             frames.append(pl.read_parquet(file, hive_partitioning=False))
-    events = pl.concat(frames).filter(
-        (pl.col("company_id") == company_id) & (pl.col("source_type") != "odoo")
-    )
-    stamped = identities.select("identity_id", stamped="unit_id")
-    named = identities.filter(pl.col("source_id").is_not_null()).select(
-        "kind", "value", "source_id", named="unit_id"
-    )
-    by_user = pl.col("user_id").is_not_null()
-    return (
-        events.with_columns(
-            kind=pl.when(by_user)
-            .then(pl.lit("user_id"))
-            .otherwise(pl.lit("anonymous_id")),
-            value=pl.coalesce("user_id", "anonymous_id"),
+    # A file may be older than the column: what it tells is unvouched.
+    events = (
+        pl.concat(
+            [pl.DataFrame(schema={"vouched": pl.Boolean}), *frames], how="diagonal"
         )
-        .join(stamped, "identity_id", "left")
-        .join(named, ["kind", "value", "source_id"], "left")
-        .with_columns(unit_id=pl.coalesce("stamped", "named"))
+        .with_columns(pl.col("vouched").fill_null(False))
+        .filter(
+            (pl.col("company_id") == company_id) & (pl.col("source_type") != "odoo")
+        )
+    )
+    return (
+        with_unit(events, identities)
         .filter(pl.col("unit_id").is_not_null())
         .select(
             "unit_id",

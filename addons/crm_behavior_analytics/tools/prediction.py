@@ -23,7 +23,7 @@ import json
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from . import features, gates, lake, training
+from . import features, gates, lake, lake_people, training
 
 EPOCH = datetime(1970, 1, 1)
 MODEL_FILE = "model.json"
@@ -151,7 +151,7 @@ def _with_lake(events, folder):
     spec = json.loads((folder / LAKE_FILE).read_text(encoding="utf-8"))
     identities = pl.DataFrame(
         spec["identities"],
-        pl.Schema(lake.identity_schema()),
+        pl.Schema(lake_people.identity_schema()),
         orient="row",
     )
     old = lake.facts(spec["url"], spec["parts"], spec["company_id"], identities)

@@ -18,7 +18,8 @@ class GovernanceErasure(models.AbstractModel):
         the database is removed after the commit (``cr.postcommit``).
 
         :param partner: ``res.partner``, one record
-        :param list identities: ``(kind, value)`` by which the person is known
+        :param list identities: ``(kind, value)`` by which the person is known, as
+            ``_get_identities`` of the privacy request spells them
         :return: list of ``{"model", "count", "action", "reason"}``; action is
             ``erased``, ``pseudonymised`` or ``kept``, reason a code
         """

@@ -2,6 +2,8 @@ from . import (
     base,
     crm_lead_match,
     governance_erasure,
+    governance_erasure_lead,
+    governance_erasure_mail,
     governance_erasure_merge,
     governance_erasure_platform,
     governance_field_policy,

@@ -1,5 +1,7 @@
 from odoo import api, models
 
+from ..tools.normalisers import normal_email
+
 
 class GovernancePrivacyRequest(models.Model):
     _inherit = "governance.privacy.request"
@@ -17,11 +19,21 @@ class GovernancePrivacyRequest(models.Model):
 
     @api.model
     def _get_identities(self, partner):
-        """Every identifier too under which a channel or source knows the person."""
-        known = self._get_people(partner).omni_identity_ids
+        """Every identifier too under which a channel or source knows the person.
+
+        Addresses are spelt as identities have them, once for all hooks; what is no
+        address is left as it is.
+        """
+        people = self._get_people(partner)
+        told = {
+            *super()._get_identities(partner),
+            *((identity.kind, identity.value) for identity in people.omni_identity_ids),
+            # of an unusual spelling Odoo makes no normal one
+            *(("email", person.email) for person in people if person.email),
+        }
         return sorted(
             {
-                *super()._get_identities(partner),
-                *((identity.kind, identity.value) for identity in known),
+                (kind, kind == "email" and normal_email(value) or value)
+                for kind, value in told
             }
         )

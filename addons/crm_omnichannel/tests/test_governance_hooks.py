@@ -226,3 +226,110 @@ class TestGovernanceHooks(OmniCase):
         self.assertEqual(records[2].state, "done")
         again = self.env["governance.erasure"]._erase_person(ada, [])
         self.assertFalse([line for line in again if line["model"] == "omni.identity"])
+
+    def test_request_of_an_unusual_spelling(self):
+        """It erases what the normal spelling names."""
+        person = self.env["res.partner"].create(
+            {"name": "Zhao", "email": "ＺＨＡＯ＠Example.org"}
+        )
+        # no external id: parked, nobody's
+        records = self.process(
+            {"mail": "zhao@example.org"}, {"mail": "qian@example.org"}
+        )
+        consents = self.env["omni.consent"]
+        theirs, other = (
+            consents._record(
+                ("email", f"{name}@example.org", "company:0"), "analytics", "denied"
+            )
+            for name in ("zhao", "qian")
+        )
+        self.env.user.group_ids += self.env.ref(
+            "crm_data_governance.group_privacy_officer"
+        )
+        self.env["governance.privacy.request"].create(
+            {"partner_id": person.id}
+        ).action_erase()
+        self.assertEqual((theirs | other).exists(), other)
+        self.assertEqual([bool(record.payload) for record in records], [False, True])
+
+    def test_erasure_of_parked_records_by_an_id(self):
+        """An ID of a source says nothing in a channel, one of the company does."""
+        person = self.env["res.partner"].create({"name": "Zhao"})
+        company = f"company:{self.channel.company_id.id}"
+        for value, scope in (("100042", "source:1"), ("zhao-2024", company)):
+            self.env["omni.identity"]._claim(person, "user_id", value, scope)
+        records = self.process({"order": 100042}, {"user": "zhao-2024"}, {"user": "x"})
+        self.assertEqual(set(records.mapped("state")), {"parked"})
+        told = self.env["governance.privacy.request"]._get_identities(person)
+        self.env["governance.erasure"]._erase_person(person, told)
+        self.assertEqual(
+            [bool(record.payload) for record in records], [True, False, True]
+        )
+
+    def test_erasure_of_opportunities(self):
+        """They stay, without who they were for; those of others stay as they are."""
+        firm = self.env["res.partner"].create({"name": "Firm", "is_company": True})
+        person, other = self.env["res.partner"].create(
+            [
+                {
+                    "name": "Zhao",
+                    "email": "zhao@example.org",
+                    "phone": "+86 139 1612 3456",
+                    "city": "Shanghai",
+                },
+                {"name": "Qian", "phone": "+86 139 1612 3456"},
+            ]
+        )
+        leads = self.env["crm.lead"].create(
+            [
+                {"name": "Own", "partner_id": person.id, "expected_revenue": 9},
+                # the contact of a company, as it was typed
+                {
+                    "name": "Contact",
+                    "partner_id": firm.id,
+                    "contact_name": "Zhao",
+                    "email_from": "Zhao <ZHAO@Example.org>",
+                },
+                {"name": "Called", "phone": "+86 139 1612 3456", "active": False},
+                {"name": "Shared", "partner_id": other.id},
+                {"name": "Other", "email_from": "zhaoxu@example.org"},
+            ]
+        )
+        theirs, others = leads[:3], leads[3:]
+        # as mails came in before anybody was a contact
+        mails = self.env["mail.message"].create(
+            [
+                {
+                    "model": "crm.lead",
+                    "res_id": leads[2].id,
+                    "message_type": "email",
+                    "author_id": False,
+                    "email_from": address,
+                }
+                for address in ("Zhao <ZHAO@Example.org>", "zhaoxu@example.org")
+            ]
+        )
+        self.assertEqual(leads[0].city, "Shanghai")
+        kept = others.mapped(lambda lead: (lead.email_from, lead.phone))
+        told = self.env["governance.privacy.request"]._get_identities(person)
+        result = self.env["governance.erasure"]._erase_person(person, told)
+        self.assertIn(
+            {
+                "model": "crm.lead",
+                "count": 3,
+                "action": "pseudonymised",
+                "reason": "sales_record",
+            },
+            result,
+        )
+        for lead in theirs:
+            for name in ("contact_name", "email_from", "email_normalized", "phone"):
+                self.assertFalse(lead[name], f"{lead.name}: {name}")
+        self.assertEqual(mails.mapped("email_from"), [False, "zhaoxu@example.org"])
+        self.assertFalse(leads[0].city)
+        self.assertEqual(leads[0].expected_revenue, 9)
+        # Odoo has told the company the address of its contact
+        self.assertEqual(firm.email, "Zhao <ZHAO@Example.org>")
+        self.assertEqual(
+            others.mapped(lambda lead: (lead.email_from, lead.phone)), kept
+        )

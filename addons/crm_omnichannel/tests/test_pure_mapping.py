@@ -147,6 +147,39 @@ class TestMapping(BaseCase):
             ([("email", "")], False),
             ([("external_id", "Example.com")], False),
             ([("openid", "139")], False),
+            ([("user_id", "1612-34")], False),
+            ([("partner", "3916123456")], False),
             ([], False),
         ):
             self.assertEqual(mentions(text, identities), expected, identities)
+
+    def test_mentions_a_whole_word(self):
+        for text, expected in (
+            ('{"mail": "li@example.com"}', True),
+            ('{"mail": "Li <li@example.com>"}', True),
+            ('{"note": "邮箱li@example.com。"}', True),
+            (r'{"note": "1.\nli@example.com"}', True),
+            ("mailto:li@example.com.", True),
+            ('{"mail": "wangli@example.com"}', False),
+            ('{"mail": "a.li@example.com"}', False),
+            ('{"mail": "li@example.com.cn"}', False),
+        ):
+            found = mentions(text, [("email", "li@example.com")])
+            self.assertEqual(found, expected, text)
+        number = [("user_id", "100042")]
+        self.assertTrue(mentions('{"user": 100042}', number))
+        self.assertFalse(mentions('{"order": 7100042}', number))
+
+    def test_mentions_however_it_is_spelt(self):
+        for text in (
+            r'{"mail": "w\u0061ng@Example.com"}',
+            '{"mail": "ＷＡＮＧ＠example.com"}',
+            # cut in the middle, as excerpts are
+            r'{"mail": "WANG@example.com", "name": "\u738b\u4f',
+            r'{"\ud83d": "wang@example.com\ud83d"}',
+        ):
+            self.assertTrue(mentions(text, [("email", "wang@example.com")]), text)
+        text = '{"tel": "１３９ １６１２ ３４５６"}'
+        self.assertTrue(mentions(text, [("phone", "+8613916123456")]))
+        text = r'{"id": "\u738b\u4f1f-000001"}'
+        self.assertTrue(mentions(text, [("user_id", "王伟-000001")]))

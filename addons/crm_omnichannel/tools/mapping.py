@@ -8,7 +8,9 @@ note (the record goes on without it).
 Source of the expressions: JMESPath's specification (jmespath.org).
 """
 
+import json
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -242,28 +244,45 @@ def _has_target(values, target, errors):
 
 
 MIN_MENTION = 6
+#: numbers that say something in one place only
+LOCAL_KINDS = frozenset({"external_id", "partner"})
 _DIGITS = re.compile(r"\D")
+_ESCAPES = re.compile(r'(?:\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt]))+')
+#: li@example.com is not in wangli@example.com, a.li@example.com or li@example.com.cn;
+#: Chinese is written without spaces, so that only ASCII goes on with a word
+_BEFORE = r"(?<![a-z0-9_])(?<![a-z0-9_][.+-])"
+_AFTER = r"(?![a-z0-9_])(?![.-][a-z0-9_])"
 
 
 def mentions(text, identifiers):
     """Tell whether a stored text speaks of a person.
 
-    :param str text: a payload
-    :param identifiers: list of ``(kind, value)``; telephones are compared by their
-        last eight digits, anything else as text without regard to case; external
-        ids and short values are not looked for
+    :param str text: a payload, or a part of one: JSON as a rule
+    :param identifiers: iterable of ``(kind, value)``; telephones are compared by their
+        last eight digits, anything else as a word of its own, without regard to case
+        and width; external ids and short values are not looked for
     """
-    folded = text.casefold()
+    # JSON may spell any letter as an escape
+    text = _ESCAPES.sub(lambda found: json.loads(f'"{found[0]}"'), text)
+    folded = _fold(text)
     digits = None
     for kind, value in identifiers:
-        if kind == "external_id" or len(value) < MIN_MENTION:
+        if kind in LOCAL_KINDS or len(value) < MIN_MENTION:
             # a number such as 42 stands in every other text
             continue
         if kind == "phone":
-            digits = _DIGITS.sub("", text) if digits is None else digits
+            digits = _DIGITS.sub("", folded) if digits is None else digits
             tail = _DIGITS.sub("", value)[-8:]
             if len(tail) == 8 and tail in digits:
                 return True
-        elif value.casefold() in folded:
+        elif _has_word(folded, _fold(value)):
             return True
     return False
+
+
+def _has_word(text, word):
+    return word in text and bool(re.search(_BEFORE + re.escape(word) + _AFTER, text))
+
+
+def _fold(text):
+    return unicodedata.normalize("NFKC", text).casefold()

@@ -74,10 +74,10 @@ class PersonalizationDecide(Controller):
         scopes = slots.env["behavior.source"]._company_scopes(company)
         resolve = slots.env["omni.identity"]._resolve
         user_id = reading.read_id(data, "userId") if vouched else ""
-        partner = slots.env["res.partner"]
+        # As of events: beside a user ID, whose browser it is says nothing.
         if user_id:
             partner = resolve("user_id", user_id, scopes)
-        if not partner:
+        else:
             partner = resolve("anonymous_id", anonymous_id, scopes)
         consents = slots.env["omni.consent"].with_company(company)
         persons = slots.env["behavior.source"]._consent_persons(

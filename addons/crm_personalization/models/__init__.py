@@ -1,5 +1,6 @@
 from . import (
     governance_erasure,
+    governance_erasure_mailing,
     governance_lineage,
     governance_metrics,
     ir_qweb,

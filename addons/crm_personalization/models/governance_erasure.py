@@ -1,5 +1,4 @@
 from odoo import api, models
-from odoo.fields import Domain
 
 
 class GovernanceErasure(models.AbstractModel):
@@ -7,18 +6,14 @@ class GovernanceErasure(models.AbstractModel):
 
     @api.model
     def _erase_person(self, partner, identities):
-        """Erase what a person was shown."""
-        anonymous_ids = {value for kind, value in identities if kind == "anonymous_id"}
-        result = super()._erase_person(partner, identities)
-        # The contacts below a company are people of their own, and a browser's rows
-        # that carry somebody else's name are not this person's.
-        exposures = self.env["personalization.exposure"].search(
-            Domain("partner_id", "=", partner.id)
-            | Domain("anonymous_id", "in", list(anonymous_ids))
-            & Domain("partner_id", "=", False)
-        )
+        """Erase what a person was shown.
+
+        Before the identities go: they lead to what a browser was shown.
+        """
+        exposures = self._personalization_exposures_of(partner, identities)
         count = len(exposures)
         exposures.unlink()
+        result = super()._erase_person(partner, identities)
         if not count:
             return result
         return [
@@ -30,3 +25,33 @@ class GovernanceErasure(models.AbstractModel):
                 "reason": "request",
             },
         ]
+
+    @api.model
+    def _personalization_exposures_of(self, partner, identities):
+        """Return what a person was shown, under their name or that of their browser.
+
+        The contacts below a company are people of their own, and a browser's rows that
+        carry somebody else's name are not this person's.
+        """
+        exposures = self.env["personalization.exposure"]
+        found = exposures.search([("partner_id", "=", partner.id)])
+        named = self._omni_named(partner, identities)
+        browsers = {
+            value
+            for kind, value in {
+                *named,
+                *((one.kind, one.value) for one in partner.omni_identity_ids),
+            }
+            if kind == "anonymous_id"
+        }
+        of_browsers = exposures.search(
+            [("anonymous_id", "in", list(browsers)), ("partner_id", "=", False)]
+        )
+        for company, shown in of_browsers.grouped("company_id").items():
+            names = self._omni_names_in(
+                partner, named, self.env["behavior.source"]._company_scopes(company)
+            )
+            found |= shown.filtered(
+                lambda one, names=names: ("anonymous_id", one.anonymous_id) in names
+            )
+        return found

@@ -1,6 +1,7 @@
 from . import (
     test_decide,
     test_decision,
+    test_erasure_mailing,
     test_exposure,
     test_keys,
     test_merge,

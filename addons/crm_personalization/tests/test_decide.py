@@ -172,6 +172,12 @@ class TestDecide(PersonalizationCase):
         self._top(userId="u-new", anonymousId="b-3")
         self.assertEqual(self._subjects(), {""})
 
+    def test_another_user_on_a_known_browser(self):
+        """They are not its owner, as their events are not."""
+        top = self._top(userId="u-new", anonymousId="a-1")
+        self.assertEqual(top["html"], "<p>For everybody</p>")
+        self.assertEqual(self._subjects(), {"anonymous:a-1"})
+
     def test_unknown_and_wrong_ids(self):
         for user_id in ("nobody", "", None, 7, "x" * 5000):
             with self.subTest(user_id=str(user_id)[:10].encode(errors="replace")):

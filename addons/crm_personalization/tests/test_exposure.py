@@ -134,7 +134,7 @@ class TestExposure(TransactionCase):
                 "partner_id": self.partner.id,
                 "kind": "anonymous_id",
                 "value": "anon",
-                "scope": "source:1",
+                "scope": f"company:{self.slot.company_id.id}",
             }
         )
         self._record((self.partner, ""), (None, "anon"), (None, "other"), (None, ""))
@@ -155,6 +155,42 @@ class TestExposure(TransactionCase):
         )
         left = self.exposures.search([("slot_id", "=", self.slot.id)])
         self.assertEqual(set(left.mapped("subject")), {"anonymous:other", ""})
+
+    def test_erasure_leaves_another_company_with_the_same_browser_id(self):
+        """In each company the ID is of somebody else; in the third of nobody."""
+        ours = self.slot.company_id
+        theirs, third = self.env["res.company"].create(
+            [{"name": "Theirs"}, {"name": "Third"}]
+        )
+        stranger = self.env["res.partner"].create({"name": "Zhang"})
+        for partner, company in ((self.partner, ours), (stranger, theirs)):
+            source = self.env["behavior.source"].create(
+                {"name": "Shop", "code": "shop-both", "company_id": company.id}
+            )
+            self.env["omni.identity"]._claim(
+                partner, "anonymous_id", "anon", f"source:{source.id}"
+            )
+        for company in (ours, theirs, third):
+            self.slot = self.env["personalization.slot"].create(
+                {"name": "Top", "code": "top-both", "company_id": company.id}
+            )
+            self._record((None, "anon"), (None, "told"))
+        identities = self.env["governance.privacy.request"]._get_identities(
+            self.partner
+        )
+        self.env["governance.erasure"]._erase_person(
+            self.partner, [*identities, ("anonymous_id", "told")]
+        )
+        of_slots = [("slot_id.code", "=", "top-both")]
+        left = self.exposures.search(of_slots)
+        self.assertEqual(
+            {(one.company_id, one.anonymous_id) for one in left},
+            {(theirs, "anon"), (third, "anon")},
+        )
+        self.env["governance.erasure"]._erase_person(
+            stranger, [("anonymous_id", "anon")]
+        )
+        self.assertEqual(self.exposures.search(of_slots).company_id, third)
 
     def test_erasure_leaves_the_contacts_below(self):
         below = self.env["res.partner"].create(

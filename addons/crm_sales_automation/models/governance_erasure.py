@@ -13,10 +13,10 @@ class GovernanceErasure(models.AbstractModel):
         what a step did and why it failed may name the person or the opportunity.
         Processes on the person's opportunities end.
         """
+        # before the addresses go that lead to them
+        leads = self._omni_leads_of(partner, identities)
         result = super()._erase_person(partner, identities)
-        instances = self.env["bpmn.instance"].search(
-            [("lead_id.partner_id", "=", partner.id)]
-        )
+        instances = self.env["bpmn.instance"].search([("lead_id", "in", leads.ids)])
         open_instances = instances.filtered(
             lambda instance: instance.state not in ("done", "cancelled")
         )

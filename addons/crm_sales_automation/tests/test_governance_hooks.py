@@ -85,12 +85,16 @@ class TestGovernanceHooks(ProcessCase):
         process = self.selling(quotation_template_id=False)
         instance = self.start(process, self.lead())
         self.answer(self.waiting(instance), "Yes please")
-        waiting = self.start(process, self.lead())
+        # of no customer yet: found by the address
+        self.partner.email = "zhao@example.org"
+        unknown = self.lead(partner_id=False, email_from="ZHAO@example.org")
+        waiting = self.start(process, unknown)
         other = self.start(
             process,
             self.lead(partner_id=self.env["res.partner"].create({"name": "B"}).id),
         )
-        result = self.env["governance.erasure"]._erase_person(self.partner, [])
+        told = self.env["governance.privacy.request"]._get_identities(self.partner)
+        result = self.env["governance.erasure"]._erase_person(self.partner, told)
         entry = next(one for one in result if one["model"] == "bpmn.instance")
         self.assertEqual((entry["count"], entry["action"]), (2, "erased"))
         for one in (instance, waiting):

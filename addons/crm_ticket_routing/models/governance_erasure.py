@@ -5,7 +5,6 @@ from odoo.tools import LazyTranslate
 from odoo.addons.crm_data_governance.models.governance_privacy_request import (
     add_reasons,
 )
-from odoo.addons.crm_omnichannel.tools.normalisers import normal_email
 
 _lt = LazyTranslate(__name__)
 
@@ -27,11 +26,10 @@ class GovernanceErasure(models.AbstractModel):
         """
         report = super()._erase_person(partner, identities)
         emails = {value for kind, value in identities if kind == "email"}
-        emails = set(map(normal_email, {*emails, partner.email})) - {None}
         tickets = self.env["helpdesk.ticket"].with_context(active_test=False)
+        spelt = self._omni_spelt(tickets, "partner_email", emails)
         tickets = tickets.search(
-            Domain("partner_id", "=", partner.id)
-            | Domain("partner_email", "in", self._spellings(emails))
+            Domain("partner_id", "=", partner.id) | Domain("partner_email", "in", spelt)
         )
         tickets.with_context(tracking_disable=True).write(
             {"partner_name": False, "partner_email": False}
@@ -62,17 +60,3 @@ class GovernanceErasure(models.AbstractModel):
             )
             if records
         ]
-
-    @api.model
-    def _spellings(self, emails):
-        """Return how tickets spell these addresses: they keep one as it was typed.
-
-        :param set emails: addresses in their normal form
-        """
-        if not emails:
-            return []
-        tickets = self.env["helpdesk.ticket"].with_context(active_test=False)
-        typed = tickets._read_group(
-            Domain("partner_email", "!=", False), ["partner_email"]
-        )
-        return [email for (email,) in typed if normal_email(email) in emails]

@@ -10,9 +10,9 @@ WAIT_BUCKETS = (5, 60, 300, 900, 3_600, 14_400, 86_400)
 class RoutingWaitBucket(models.Model):
     """The histogram of the waiting times, written with the decisions that it counts.
 
-    It never falls: what was counted stays when a ticket goes. Transactions that route
-    for one team wait for one another at its agents already, so these rows, written
-    while those are held, are contended by nobody else.
+    It never falls: what was counted stays when a ticket goes, or the team. Transactions
+    that route for one team wait for one another at its agents already, so these rows,
+    written while those are held, are contended by nobody else.
     """
 
     _name = "routing.wait.bucket"
@@ -20,14 +20,15 @@ class RoutingWaitBucket(models.Model):
     _log_access = False
     _rec_name = "bound"
 
-    team_id = fields.Many2one("helpdesk.ticket.team", readonly=True, ondelete="cascade")
+    # No reference: the counts of a team that is gone neither go nor become another's.
+    team_ref = fields.Integer(string="Team", required=True, readonly=True)
     bound = fields.Integer(
         string="At Most (s)", readonly=True, help="0: whatever the time."
     )
     tickets = fields.Integer(readonly=True)
     seconds = fields.Integer(string="Sum (s)", readonly=True)
 
-    _bucket_uniq = models.UniqueIndex("(COALESCE(team_id, 0), bound)")
+    _bucket_uniq = models.UniqueIndex("(team_ref, bound)")
 
     @api.model
     def _count(self, decisions):
@@ -52,24 +53,23 @@ class RoutingWaitBucket(models.Model):
         for decision in decisions:
             waited = decision.wait_seconds
             for bound in (0, *WAIT_BUCKETS):
-                key = (decision.team_id.id or None, bound)
+                key = (decision.team_id.id or 0, bound)
                 tickets[key] += not bound or waited <= bound
                 seconds[key] += waited if waited <= bound or not bound else 0
-        for team_id, bound in sorted(tickets, key=lambda key: (key[0] or 0, key[1])):
+        for key in sorted(tickets):
             self.env.cr.execute(
                 SQL(
                     """
                     INSERT INTO routing_wait_bucket AS b
-                           (team_id, bound, tickets, seconds)
+                           (team_ref, bound, tickets, seconds)
                     VALUES (%s, %s, %s, %s)
-                    ON CONFLICT (COALESCE(team_id, 0), bound) DO UPDATE
+                    ON CONFLICT (team_ref, bound) DO UPDATE
                        SET tickets = b.tickets + EXCLUDED.tickets,
                            seconds = b.seconds + EXCLUDED.seconds
                     """,
-                    team_id,
-                    bound,
-                    tickets[team_id, bound],
-                    seconds[team_id, bound],
+                    *key,
+                    tickets[key],
+                    seconds[key],
                 ),
                 log_exceptions=False,
             )
@@ -77,12 +77,12 @@ class RoutingWaitBucket(models.Model):
 
     @api.model
     def _histograms(self):
-        """:return: ``{team id or False: ([(bound, tickets), …], tickets, seconds)}``"""
+        """:return: ``{team id or 0: ([(bound, tickets), …], tickets, seconds)}``"""
         found = {}
-        for team, bound, tickets, seconds in self._read_group(
-            [], ["team_id", "bound"], ["tickets:sum", "seconds:sum"], order="bound"
+        for team_id, bound, tickets, seconds in self._read_group(
+            [], ["team_ref", "bound"], ["tickets:sum", "seconds:sum"], order="bound"
         ):
-            buckets = found.setdefault(team.id, [[], 0, 0])
+            buckets = found.setdefault(team_id, [[], 0, 0])
             if bound:
                 buckets[0].append((bound, tickets))
             else:

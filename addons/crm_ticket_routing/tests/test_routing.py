@@ -747,6 +747,27 @@ class TestRouting(CronMixinCase, SkillCase):
         ticket.action_routing_accept()
         self.assertEqual(self._histogram()[2:], [3, 3])
 
+    def test_histogram_survives_its_team(self):
+        """Neither the team's series falls nor another one jumps."""
+
+        def samples():
+            families = self.env["governance.metrics"]._metric_families()
+            [family] = [
+                f for f in families if f.name == "crm_ticket_routing_wait_seconds"
+            ]
+            return {(s.name, *s.labels.values()): s.value for s in family.samples}
+
+        self.team.routing_mode = "automatic"
+        self._new(2)
+        team = str(self.team.id)
+        before = samples()
+        self.assertEqual(before["crm_ticket_routing_wait_seconds_count", team], 2)
+        self.team.ticket_ids.unlink()
+        self.team.unlink()
+        self.env.flush_all()
+        self.env.invalidate_all()
+        self.assertEqual(samples(), before)
+
     def test_lineage(self):
         edges = set(self.env["governance.lineage"]._lineage_edges())
         sources = {e.source for e in edges if e.target == "routing.decision.user_id"}

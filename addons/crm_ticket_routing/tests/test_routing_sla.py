@@ -494,6 +494,24 @@ class TestRoutingSla(RoutingCase):
             text = lines.new({"reason": reason}).explanation
             self.assertRegex(text, "[\u4e00-\u9fff]", reason)
 
+    def test_request_of_an_unusual_spelling(self):
+        """It erases what the normal spelling names."""
+        person = self.env["res.partner"].create(
+            {"name": "Zhao", "email": "ＺＨＡＯ＠Example.com"}
+        )
+        theirs, other = (
+            self._ticket(partner_id=False, partner_name="N", partner_email=email)
+            for email in ("zhao@example.com", "qian@example.com")
+        )
+        self.env.user.group_ids += self.env.ref(
+            "crm_data_governance.group_privacy_officer"
+        )
+        self.env["governance.privacy.request"].create(
+            {"partner_id": person.id}
+        ).action_erase()
+        self.assertFalse(theirs.partner_name or theirs.partner_email)
+        self.assertEqual(other.partner_email, "qian@example.com")
+
     def test_open_pause_is_unique(self):
         ticket = self._ticket()
         values = {
