@@ -1,8 +1,7 @@
-import hashlib
-
 from odoo import api, fields, models, tools
 from odoo.exceptions import ValidationError
 from odoo.fields import Command, Domain
+from odoo.tools.misc import hmac
 
 from ..field_rules import NOTHING, forget
 from ..tools.masks import NUMERIC, TEXTUAL
@@ -297,8 +296,7 @@ class GovernanceFieldPolicy(models.Model):
     @tools.ormcache(cache="stable")
     def _hash_salt(self):
         # sudo: the database's secret, of which only a digest leaves this method.
-        secret = self.env["ir.config_parameter"].sudo().get_param("database.secret")
-        return hashlib.sha256(f"mask\0{secret}".encode()).hexdigest()
+        return hmac(self.env(su=True), "crm_data_governance.mask", "salt")
 
     # --- COPIES ---
 
