@@ -48,7 +48,7 @@ class TestTracking(BaseCase):
             ],
         )
         self.assertEqual(items[1].user_id, "7")
-        self.assertEqual(items[2].properties, '{"email":"x@y.cn"}')
+        self.assertEqual(items[2].properties, b'{"email":"x@y.cn"}')
 
     def test_verdicts(self):
         deep = "[" * 40 + "]" * 40
@@ -157,7 +157,7 @@ class TestTracking(BaseCase):
         (item,) = self._batch(
             {"type": "page", "userId": "u"}, context={"library": {"name": "x"}}
         )
-        self.assertEqual(item.context, '{"library":{"name":"x"}}')
+        self.assertEqual(item.context, b'{"library":{"name":"x"}}')
         for body in (
             b"",
             b"[]",

@@ -24,12 +24,12 @@ class TestBulk(TransactionCase):
                 datetime(2026, 1, 2, 3, 4, 5),
                 7,
                 True,
-                '{"name": "王", "n": [1, null]}',
+                '{"name": "王", "n": [1, null]}'.encode(),
             ),
-            ("\\.", b"", datetime(2026, 1, 2, 3, 4, 5, 600), -1, False, "{}"),
+            ("\\.", b"", datetime(2026, 1, 2, 3, 4, 5, 600), -1, False, b"{}"),
             (None, None, None, None, None, None),
-            ("", b"\t", None, 0, None, '"\\u2028\\\\"'),
-            ("word " * 20_000, b"x" * 70_000, datetime(1999, 12, 31), 1, True, "[]"),
+            ("", b"\t", None, 0, None, b'"\\u2028\\\\"'),
+            ("word " * 20_000, b"x" * 70_000, datetime(1999, 12, 31), 1, True, b"[]"),
         ]
         # the second batch of a transaction finds the table empty
         for batch in (rows, rows[:1], iter(rows), []):
