@@ -3,7 +3,7 @@ from datetime import datetime
 
 from odoo.tests import TransactionCase, tagged
 
-from ..bulk import copy_rows
+from ..bulk import copy_into, copy_rows
 
 
 @tagged("post_install", "-at_install")
@@ -47,3 +47,27 @@ class TestBulk(TransactionCase):
                     for *row, row_json in wanted
                 ],
             )
+
+    def test_straight_into_a_table(self):
+        """Columns that are not named get their defaults, partitions their rows."""
+        self.env.cr.execute(
+            """
+            CREATE TABLE test_bulk_parts (id serial, name text, n integer)
+                PARTITION BY RANGE (n);
+            CREATE TABLE test_bulk_low PARTITION OF test_bulk_parts
+                FOR VALUES FROM (0) TO (10);
+            CREATE TABLE test_bulk_rest PARTITION OF test_bulk_parts DEFAULT
+            """
+        )
+        columns = {"n": "integer", "name": "text"}
+        rows = [(1, "a"), (99, None), (2, "王")]
+        self.assertEqual(
+            copy_into(self.env.cr, "test_bulk_parts", columns, iter(rows)), 3
+        )
+        self.env.cr.execute("SELECT id, n, name FROM test_bulk_parts ORDER BY id")
+        self.assertEqual(
+            self.env.cr.fetchall(), [(1, 1, "a"), (2, 99, None), (3, 2, "王")]
+        )
+        self.env.cr.execute("SELECT count(*) FROM test_bulk_low")
+        self.assertEqual(self.env.cr.fetchone(), (2,))
+        self.assertEqual(copy_into(self.env.cr, "test_bulk_parts", columns, []), 0)
