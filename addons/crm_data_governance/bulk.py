@@ -1,5 +1,5 @@
-"""Many rows at once: COPY into a table, or into a temporary one from where one statement
-goes on.
+"""Many rows at once: COPY into a table, or into a temporary one from where one
+statement goes on.
 
 In PostgreSQL's binary format: bytes stay bytes, and nothing is escaped or parsed.
 Source: PostgreSQL's documentation, COPY, "Binary Format".

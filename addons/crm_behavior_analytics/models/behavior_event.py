@@ -251,6 +251,8 @@ class BehaviorEvent(models.Model):
         instead of locking each other out.
         """
         cr = self.env.cr
+        # as one text: several times as quick as a value each
+        moments = ",".join(str(message.received_at) for message in messages)
         cr.execute(
             SQL(
                 """
@@ -264,8 +266,7 @@ class BehaviorEvent(models.Model):
                 """,
                 source.id,
                 [message.message_id for message in messages],
-                # of a text, which is several times as quick as a value each
-                "{%s}" % ",".join(str(message.received_at) for message in messages),
+                f"{{{moments}}}",
             )
         )
         if cr.rowcount == len(messages):
