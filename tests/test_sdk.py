@@ -7,6 +7,7 @@ import threading
 import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import quote
 
 import pytest
 
@@ -195,6 +196,46 @@ def test_nothing_before_consent(visit):
     page.goto("about:blank")
     page.wait_for_timeout(300)
     assert len(visitor.requests) == sent
+
+
+def test_the_choice_of_the_cookies_bar(visit):
+    """It counts from the first moment, and costs nothing while the page loads."""
+    visitor = visit()
+    chosen = quote(json.dumps({"required": True, "optional": True}))
+    visitor.context.add_cookies(
+        [
+            {
+                "name": "website_cookies_bar",
+                "value": chosen,
+                "url": visitor.site.url(),
+            }
+        ]
+    )
+    visitor.context.add_init_script(
+        """
+        window.reads = 0;
+        const cookie = Object.getOwnPropertyDescriptor(Document.prototype, "cookie");
+        Object.defineProperty(Document.prototype, "cookie", {
+            ...cookie,
+            get() {
+                window.reads += 1;
+                return cookie.get.call(this);
+            },
+        });
+        // Right behind the deferred scripts, before the page is idle.
+        addEventListener("DOMContentLoaded", () => {
+            window.readsAtLoad = window.reads;
+            window.early = behavior.anonymousId();
+        });
+        """
+    )
+    page = visitor.open(agree=False)
+    assert page.evaluate("window.readsAtLoad") == 0
+    [viewed] = visitor.wait_for(
+        lambda events: [event for event in events if event["type"] == "page"]
+    )
+    assert viewed["anonymous_id"] == page.evaluate("window.early")
+    assert page.evaluate("window.reads") == 1
 
 
 @pytest.mark.parametrize("signal", ["globalPrivacyControl", "doNotTrack"])

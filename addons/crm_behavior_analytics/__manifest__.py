@@ -12,6 +12,7 @@
             "ibis-framework",
             "lightgbm",
             "numpy",
+            "orjson",
             "polars",
             "pyarrow",
             "scikit-learn",

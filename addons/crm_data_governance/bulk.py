@@ -1,4 +1,5 @@
-"""Many rows at once: COPY into a temporary table, from where one statement goes on.
+"""Many rows at once: COPY into a table, or into a temporary one from where one
+statement goes on.
 
 In PostgreSQL's binary format: bytes stay bytes, and nothing is escaped or parsed.
 Source: PostgreSQL's documentation, COPY, "Binary Format".
@@ -17,8 +18,7 @@ _NULL = struct.pack("!i", -1)
 _EPOCH = datetime(2000, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
 _length = struct.Struct("!i").pack
-# number of columns; length and value of the position
-_start = struct.Struct("!hii").pack
+_count = struct.Struct("!h").pack
 _bigint = struct.Struct("!q").pack
 
 
@@ -28,7 +28,7 @@ def _timestamp(value):
 
 def _jsonb(value):
     # a version number, then the text
-    return b"\x01" + value.encode()
+    return b"\x01" + value
 
 
 _ENCODERS = {
@@ -50,10 +50,8 @@ def copy_rows(cr, table, columns, rows):
 
     :param cr: cursor
     :param str table: name of the temporary table, used for this alone
-    :param dict columns: name → type in PostgreSQL, one of boolean, bytea, integer,
-        jsonb (a text), text and timestamp; ``position`` (from 0) comes first
-    :param rows: iterable of tuples in the order of the columns; texts without NUL and
-        lone surrogates, None for NULL
+    :param dict columns: as for :func:`copy_into`; ``position`` (from 0) comes first
+    :param rows: as for :func:`copy_into`
     :return: number of rows
     """
     cr.execute(
@@ -69,21 +67,42 @@ def copy_rows(cr, table, columns, rows):
     )
     # two batches may share a transaction
     cr.execute(SQL("DELETE FROM %s", SQL.identifier(table)))
+    return copy_into(
+        cr,
+        table,
+        {"position": "integer", **columns},
+        ((position, *row) for position, row in enumerate(rows)),
+    )
+
+
+def copy_into(cr, table, columns, rows):
+    """Bring rows into a table.
+
+    :param cr: cursor
+    :param str table: name of the table, which may be partitioned
+    :param dict columns: name → type in PostgreSQL, one of boolean, bytea, integer,
+        jsonb (bytes, UTF-8), text and timestamp
+    :param rows: iterable of tuples in the order of the columns; texts without NUL and
+        lone surrogates, None for NULL
+    :return: number of rows
+    """
     encoders = [_ENCODERS[kind] for kind in columns.values()]
+    start = _count(len(encoders))
     count = 0
     with closing(BytesIO()) as buffer:
         buffer.write(_HEAD)
         for row in rows:
-            buffer.write(_start(1 + len(encoders), 4, count))
+            cells = [start]
             for encode, value in zip(encoders, row, strict=True):
                 if value is None:
-                    buffer.write(_NULL)
+                    cells.append(_NULL)
                 else:
                     data = encode(value)
-                    buffer.write(_length(len(data)))
-                    buffer.write(data)
+                    cells += (_length(len(data)), data)
+            buffer.write(b"".join(cells))
             count += 1
         buffer.write(_TAIL)
         buffer.seek(0)
-        cr.copy_expert(f'COPY "{table}" FROM STDIN (FORMAT binary)', buffer)
+        names = ", ".join(f'"{name}"' for name in columns)
+        cr.copy_expert(f'COPY "{table}" ({names}) FROM STDIN (FORMAT binary)', buffer)
     return count

@@ -3,7 +3,8 @@
 Odoo's cursors are REPEATABLE READ: a counter or a token updated by several
 processes ends in serialization failures.  Two recipes, for everything in the suite
 that several processes write: a short READ COMMITTED cursor of its own
-(:func:`read_committed`) and a queue batch (:func:`claim`, :func:`take_batches`).
+(:func:`read_committed`), a request whose own cursor is such a one
+(:func:`begin_read_committed`) and a queue batch (:func:`claim`, :func:`take_batches`).
 :func:`collide` is for what may be done once to a record.
 """
 
@@ -50,11 +51,20 @@ def read_committed(env_or_dbname):
     else:
         registry = env_or_dbname.registry
     with registry.cursor() as cr:
-        # A test's cursor lives in the one transaction of the test, whose level
-        # is fixed since its first statement.
-        if isinstance(cr, Cursor):
-            cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        begin_read_committed(cr)
         yield cr
+
+
+def begin_read_committed(cr):
+    """Let a cursor begin its transaction in isolation level READ COMMITTED.
+
+    :param cr: cursor that has written nothing yet
+    """
+    # A test's cursor lives in the one transaction of the test, whose level is fixed
+    # since its first statement.
+    if isinstance(cr, Cursor):
+        cr.rollback()
+        cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
 
 
 def collide(records):

@@ -4,8 +4,8 @@
 its scope and its rate, limits the decompressed body, counts its use, is listed in the
 API catalogue, and answers every failure with one short JSON error.
 
-The request's own cursor is only read (the route may be read only): rates and counts
-go through cursors of their own (``rates.py``, ``usage.py``).
+The guard only reads in the request's own cursor (the route may be read only): rates and
+counts go through cursors of their own (``rates.py``, ``usage.py``).
 """
 
 import base64
@@ -32,6 +32,7 @@ from odoo.tools.json import json_default
 from odoo.tools.misc import get_lang, hmac
 
 from . import rates, usage
+from .db import begin_read_committed
 from .messages import render
 from .tools.inflate import InflateError, TooLarge, UnknownCoding, inflate
 from .tools.language import pick_language
@@ -121,6 +122,7 @@ class Endpoint(NamedTuple):
     readonly: bool
     key_of: Any
     rate: int
+    read_committed: bool
     module: str
 
 
@@ -213,6 +215,7 @@ def guarded(
     readonly=False,
     key_of=None,
     rate=OPEN_RATE,
+    read_committed=False,
 ):
     """Make a controller method a guarded public route.
 
@@ -234,6 +237,9 @@ def guarded(
         bearer token nor the Basic user name
     :param int rate: of an open route: requests a minute of one client address (a key
         has a rate of its own); 0: no limit
+    :param bool read_committed: the transaction of the request is in this isolation
+        level, for methods that write what others write at the same time; they are
+        answered after its commit
     """
     if auth not in AUTHS:
         raise ValueError(f"Unknown auth {auth!r}")
@@ -253,6 +259,7 @@ def guarded(
             readonly=readonly,
             key_of=key_of,
             rate=rate if auth == "open" else 0,
+            read_committed=read_committed,
             module=module[2] if module[:2] == ["odoo", "addons"] else "",
         )
         known = CATALOGUE.get(code)
@@ -446,6 +453,8 @@ class GuardedDispatcher(Dispatcher):
             raise GuardError(400, "bad_request")
         self.request.params = params
         env = self.request.env
+        if endpoint.routing["guard"].read_committed:
+            begin_read_committed(env.cr)
         public_user = env["ir.model.data"]._xmlid_to_res_id("base.public_user")
         # The context of a session is its user's: language, time zone …
         self.request.update_env(user=public_user, context={"lang": self._lang(env)})

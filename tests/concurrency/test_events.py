@@ -208,6 +208,8 @@ def test_batches_over_http(odoo_database, source, start_odoo):
         statuses = [s for part in clients.map(send, range(PROCESSES)) for s in part]
     server.stop()
     check_log(server)
+    # Senders of the same messages have waited for each other, not failed and come back.
+    assert "tries left" not in server.log.read_text()
     ids = [m["messageId"] for m in shared]
     for index in range(PROCESSES):
         ids += [m["messageId"] for m in messages(f"own-{index}", CLIENT_OWN)]

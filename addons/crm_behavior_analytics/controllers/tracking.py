@@ -48,6 +48,8 @@ TRACKING = {
     "scope": SCOPE,
     "max_bytes": tracking.MAX_BODY_BYTES,
     "key_of": _key_in_body,
+    # Two senders of the same messages wait for each other instead of failing.
+    "read_committed": True,
 }
 
 
@@ -151,9 +153,8 @@ class BehaviorTracking(Controller):
 
     @staticmethod
     def _land(read, *arguments):
-        source_sudo = request.env["behavior.source"]._of_credential(
-            request.guard.credential
-        )
+        env = request.env
+        source_sudo = env["behavior.source"]._of_credential(request.guard.credential)
         if not source_sudo:
             # A key of another part of the suite may have the scope.
             raise GuardError(403, "forbidden")
@@ -163,20 +164,18 @@ class BehaviorTracking(Controller):
         try:
             items = list(read(body, *arguments, received_at, uuid.uuid4().hex))
         except tracking.BodyError as error:
-            with read_committed(request.env) as cr:
+            # In a cursor of its own: the answer to an error commits nothing.
+            with read_committed(env) as cr:
                 source_sudo = source_sudo.with_env(source_sudo.env(cr=cr))
                 source_sudo.env["behavior.rejection"]._note_body(
                     source_sudo, received_at, error.code, body
                 )
             raise GuardError(400, error.code, limit=tracking.MAX_MESSAGES) from error
-        # Its own short transaction: two senders of the same messages wait for each
-        # other instead of failing, and the answer comes after the commit.
-        with read_committed(request.env) as cr:
-            source_sudo = source_sudo.with_env(source_sudo.env(cr=cr))
-            verdicts = source_sudo.env["behavior.event"]._land(
-                source_sudo, items, received_at, vouched
-            )
-            source_sudo.env["behavior.rejection"]._note(
-                source_sudo, received_at, items, verdicts, body
-            )
+        env_sudo = source_sudo.env
+        verdicts = env_sudo["behavior.event"]._land(
+            source_sudo, items, received_at, vouched
+        )
+        env_sudo["behavior.rejection"]._note(
+            source_sudo, received_at, items, verdicts, body
+        )
         return {"success": True, "verdicts": verdicts}

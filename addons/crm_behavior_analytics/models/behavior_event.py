@@ -7,21 +7,23 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
-from odoo.addons.crm_data_governance.bulk import copy_rows
+from odoo.addons.crm_data_governance.bulk import copy_into
 from odoo.addons.crm_omnichannel.tools.linking import IdentityClaim
 
 from .. import store
 from ..demo_messages import DEMO_VISITS
 from ..tools.tracking import Message, read_messages
 
-LANDING_TABLE = "behavior_event_landing"
-LANDING_COLUMNS = {
+STORE_COLUMNS = {
+    "source_id": "integer",
+    "company_id": "integer",
+    "vouched": "boolean",
+    "identity_id": "integer",
     "message_id": "text",
     "type": "text",
     "event": "text",
     "anonymous_id": "text",
     "user_id": "text",
-    "identity_id": "integer",
     "timestamp": "timestamp",
     "received_at": "timestamp",
     "page": "text",
@@ -209,69 +211,67 @@ class BehaviorEvent(models.Model):
 
     @api.model
     def _copy_messages(self, source, messages, vouched):
-        """Bring messages in by COPY; return the ids of those that are new."""
-        cr = self.env.cr
-        visitors = {
-            message.message_id: _visitor(message, vouched) for message in messages
-        }
-        known = self._identities_sudo()._find(
-            visitors.values(), source._identity_scopes()
-        )
+        """Store those messages that are new; return their ids."""
+        fresh = self._note_messages(source, messages)
+        messages = [message for message in messages if message.message_id in fresh]
+        visitors = [_visitor(message, vouched) for message in messages]
+        known = self._identities_sudo()._find(visitors, source._identity_scopes())
         stamps = {key: found.identity_id for key, found in known.items()}
-        copy_rows(
-            cr,
-            LANDING_TABLE,
-            LANDING_COLUMNS,
+        copy_into(
+            self.env.cr,
+            "behavior_event_store",
+            STORE_COLUMNS,
             (
                 (
+                    source.id,
+                    source.company_id.id,
+                    vouched,
+                    stamps.get(visitor),
                     message.message_id,
                     message.type,
                     message.event,
                     message.anonymous_id,
                     message.user_id,
-                    stamps.get(visitors[message.message_id]),
                     message.timestamp,
                     message.received_at,
                     message.page,
                     message.properties,
                     message.context,
                 )
-                for message in messages
+                for message, visitor in zip(messages, visitors, strict=True)
             ),
         )
-        # Keys go in sorted, so that two senders of the same messages wait for each
-        # other instead of locking each other out; ids follow the order of arrival.
+        return fresh
+
+    @api.model
+    def _note_messages(self, source, messages):
+        """Note the ids of messages, each once; return those that are new.
+
+        They go in sorted, so that two senders of the same messages wait for each other
+        instead of locking each other out.
+        """
+        cr = self.env.cr
+        # as one text: several times as quick as a value each
+        moments = ",".join(str(message.received_at) for message in messages)
         cr.execute(
             SQL(
                 """
-                WITH fresh AS (
-                    INSERT INTO behavior_message (source_id, message_id, received_at)
-                    SELECT %(source)s, message_id, received_at FROM %(landing)s
-                    ORDER BY message_id
-                    ON CONFLICT DO NOTHING
-                    RETURNING message_id
-                ), stored AS (
-                    INSERT INTO behavior_event_store
-                        (received_at, source_id, company_id, message_id, type, event,
-                         anonymous_id, user_id, vouched, identity_id, "timestamp",
-                         page, properties, context)
-                    SELECT item.received_at, %(source)s, %(company)s, item.message_id,
-                           item.type, item.event, item.anonymous_id, item.user_id,
-                           %(vouched)s, item.identity_id, item."timestamp", item.page,
-                           item.properties, item.context
-                    FROM %(landing)s AS item
-                    JOIN fresh USING (message_id)
-                    ORDER BY item.position
-                )
-                SELECT message_id FROM fresh
+                INSERT INTO behavior_message (source_id, message_id, received_at)
+                SELECT %s, message_id, received_at
+                FROM unnest(%s::text[], %s::timestamp[])
+                     AS item (message_id, received_at)
+                ORDER BY message_id COLLATE "C"
+                ON CONFLICT DO NOTHING
+                RETURNING message_id
                 """,
-                source=source.id,
-                company=source.company_id.id,
-                vouched=vouched,
-                landing=SQL.identifier(LANDING_TABLE),
+                source.id,
+                [message.message_id for message in messages],
+                f"{{{moments}}}",
             )
         )
-        return {message_id for (message_id,) in cr.fetchall()}
+        if cr.rowcount == len(messages):
+            return {message.message_id for message in messages}
+        return {message_id for [message_id] in cr.fetchall()}
 
     @api.model
     def _find_visitors(self, source, messages):
@@ -356,9 +356,10 @@ class BehaviorEvent(models.Model):
         if source.type == "odoo":
             # An order is a fact of the contract, with consent or without.
             return
+        scopes = source._identity_scopes()
         persons = {
             message_id: source._consent_persons(
-                source._identity_scopes(),
+                scopes,
                 self.env["res.partner"].browse(people.get(message_id) or ()),
                 message.user_id,
                 message.anonymous_id,

@@ -71,9 +71,8 @@ class BehaviorRejection(models.Model):
         ][:MOST_A_BATCH]
         if not chosen:
             return
-        texts = excerpts(
-            body, [item.index for item, _v in chosen if not isinstance(item, Message)]
-        )
+        unread = [item.index for item, _v in chosen if not isinstance(item, Message)]
+        texts = excerpts(body, unread) if unread else {}
         self.create(
             [
                 {

@@ -394,7 +394,11 @@ class BehaviorSource(models.Model):
         :param credential: ``governance.credential``, as the guard gives it
         """
         # sudo: the caller is known by its key only.
-        return self.sudo().search([("credential_id", "=", credential.id)], limit=1)
+        return self.sudo().search_fetch(
+            [("credential_id", "=", credential.id)],
+            ["code", "type", "company_id"],
+            limit=1,
+        )
 
     # --- IDENTITY ---
 

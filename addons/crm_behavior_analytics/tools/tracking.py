@@ -13,10 +13,11 @@ client's clock by ``sentAt``). Reading JSON with limits is the landing's.
 
 import hashlib
 import json
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from json.decoder import WHITESPACE, JSONDecodeError, scanstring
+from typing import NamedTuple
 
+import orjson
 from crm_omnichannel_tools import landing
 from crm_omnichannel_tools.normalisers import normal_email
 
@@ -71,15 +72,14 @@ class BodyError(ValueError):
         self.code = code
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """One message that can land.
 
     ``index`` is its place in the batch (from 0), ``message_id`` the key that makes it
     land once, ``timestamp`` when it happened by the server's clock, ``received_at``
     when it arrived, ``email`` the address that an ``identify`` names, as identities
     hold it (so in ``properties`` too), or None.
-    ``properties`` and ``context`` are canonical JSON texts.
+    ``properties`` and ``context`` are JSON, UTF-8.
     """
 
     index: int
@@ -91,8 +91,8 @@ class Message:
     timestamp: datetime
     received_at: datetime
     page: "str | None"
-    properties: str
-    context: str
+    properties: bytes
+    context: bytes
     email: "str | None"
 
 
@@ -160,6 +160,15 @@ def _with_normal_email(traits):
     return {**traits, "email": address} if address else traits, address
 
 
+def _json(document):
+    """Return a parsed object as JSON bytes: what is no Unicode text is refused."""
+    try:
+        return orjson.dumps(document)
+    except TypeError:
+        # whole numbers of more than 64 bits too
+        return landing.canonical(document)
+
+
 class Reader:
     """Makes :class:`Message` of parsed documents (an envelope of the landing).
 
@@ -222,8 +231,8 @@ class Reader:
             timestamp=self._timestamp(document, received_at),
             received_at=received_at,
             page=_page_path(properties, context),
-            properties=landing.canonical(properties).decode(),
-            context=landing.canonical(context).decode(),
+            properties=_json(properties),
+            context=_json(context),
             email=email,
         )
 
@@ -271,10 +280,6 @@ class Reader:
 # --- A BODY ---
 
 
-def _decode(body):
-    return body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
-
-
 def _skip(text, position):
     return WHITESPACE.match(text, position).end()
 
@@ -282,7 +287,7 @@ def _skip(text, position):
 _decoder = json.JSONDecoder()
 
 
-def _end_of_value(text, start):
+def _end_of_value(text, start, _name=None):
     """Return where a value of the outer object ends: a comma, a bracket or the end.
 
     JSON's own scanner is several times as quick as looking for brackets, which also
@@ -296,9 +301,10 @@ def _end_of_value(text, start):
     return end if text[end : end + 1] in (",", "}") else landing.skip_item(text, start)
 
 
-def _members(text):
+def _members(text, end_of=_end_of_value):
     """Yield ``(name, start, end)`` of the values of the outer object.
 
+    :param callable end_of: ``end_of(text, start, name)`` gives where a value ends
     :raises BodyError: it is none.
     """
     position = _skip(text, 0)
@@ -318,7 +324,7 @@ def _members(text):
         if text[position : position + 1] != ":":
             raise BodyError("bad_request")
         start = _skip(text, position + 1)
-        end = _end_of_value(text, start)
+        end = end_of(text, start, name)
         yield name, start, end
         if text[end : end + 1] == "}":
             return
@@ -338,7 +344,7 @@ def _value(text):
 def write_key(body):
     """Return the write key that a body carries, or None."""
     try:
-        text = _decode(body)
+        text = landing.decode(body)
         for name, start, end in _members(text):
             if name == "writeKey":
                 value = _value(text[start:end])
@@ -348,11 +354,38 @@ def write_key(body):
     return None
 
 
-def _few(items):
-    for index, item in enumerate(items):
-        if index >= MAX_MESSAGES:
-            raise BodyError("too_many_messages")
-        yield item
+def _read_envelope(text):
+    """Return the rows of ``batch``, and the texts of the other values by their names.
+
+    :raises BodyError: there is no list of that name, or it is too long
+    """
+    rows = None
+
+    def end_of(text, start, name):
+        nonlocal rows
+        if name != "batch":
+            return _end_of_value(text, start)
+        if text[start : start + 1] != "[":
+            raise BodyError("bad_request")
+        rows = []
+        items = landing.read_list(text, start, MAX_MESSAGE_BYTES)
+        while True:
+            try:
+                rows.append(next(items))
+            except StopIteration as ended:
+                _count, end = ended.value
+                return _skip(text, end)
+            if len(rows) > MAX_MESSAGES:
+                raise BodyError("too_many_messages")
+
+    values = {
+        name: text[start:end]
+        for name, start, end in _members(text, end_of)
+        if name != "batch"
+    }
+    if rows is None:
+        raise BodyError("bad_request")
+    return rows, values
 
 
 def read_batch(body, received_at, receipt):
@@ -364,11 +397,7 @@ def read_batch(body, received_at, receipt):
     :return: iterator
     :raises BodyError: the body is no batch, or has too many messages
     """
-    text = _decode(body)
-    values = {name: text[start:end] for name, start, end in _members(text)}
-    batch = values.get("batch", "").strip()
-    if batch[:1] != "[" or batch[-1:] != "]":
-        raise BodyError("bad_request")
+    rows, values = _read_envelope(landing.decode(body))
     context = _value(values.get("context", "null"))
     reader = Reader(
         received_at,
@@ -376,13 +405,7 @@ def read_batch(body, received_at, receipt):
         sent_at=_value(values.get("sentAt", "null")),
         context=context if isinstance(context, dict) else None,
     )
-    return _few(
-        landing.read_items(
-            batch.encode("utf-8", "surrogateescape"),
-            reader,
-            max_bytes=MAX_MESSAGE_BYTES,
-        )
-    )
+    return landing.land_rows(rows, reader)
 
 
 def read_single(body, kind, received_at, receipt):
@@ -394,7 +417,7 @@ def read_single(body, kind, received_at, receipt):
     :param str receipt: a text that no other body has
     :raises BodyError: the body is no object
     """
-    text = _decode(body).strip()
+    text = landing.decode(body).strip()
     if text[:1] != "{" or text[-1:] != "}":
         raise BodyError("bad_request")
     # a batch of one, which may be written over several lines
@@ -430,7 +453,7 @@ def excerpts(body, indexes):
     :return: ``{index: text}``, each at most ``MAX_EXCERPT`` characters that a database
         can hold
     """
-    text = _decode(body)
+    text = landing.decode(body)
     try:
         values = {name: text[start:end] for name, start, end in _members(text)}
     except BodyError:

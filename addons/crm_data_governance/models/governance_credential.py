@@ -10,6 +10,18 @@ from ..tools.origins import host_spellings, normal_origin
 DEFAULT_RATE = 600
 # Written by issuing and revoking a key only.
 KEY_FIELDS = frozenset({"prefix", "hash", "public_key", "issued_at", "revoked_at"})
+# Read with the search of a key.
+CHECKED_FIELDS = (
+    "kind",
+    "prefix",
+    "hash",
+    "scopes",
+    "company_id",
+    "origins",
+    "rate",
+    "expires_at",
+    "revoked_at",
+)
 
 
 class GovernanceCredential(models.Model):
@@ -260,8 +272,8 @@ class GovernanceCredential(models.Model):
         credential_sudo = self.sudo().browse()
         if kind_and_prefix:
             kind, prefix = kind_and_prefix
-            credential_sudo = self.sudo().search(
-                [("prefix", "=", prefix), ("kind", "=", kind)], limit=1
+            credential_sudo = self.sudo().search_fetch(
+                [("prefix", "=", prefix), ("kind", "=", kind)], CHECKED_FIELDS, limit=1
             )
         if not same_key(key if kind_and_prefix else "", credential_sudo.hash):
             raise GuardError(401, "unauthorized")

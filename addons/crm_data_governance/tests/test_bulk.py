@@ -3,7 +3,7 @@ from datetime import datetime
 
 from odoo.tests import TransactionCase, tagged
 
-from ..bulk import copy_rows
+from ..bulk import copy_into, copy_rows
 
 
 @tagged("post_install", "-at_install")
@@ -24,12 +24,12 @@ class TestBulk(TransactionCase):
                 datetime(2026, 1, 2, 3, 4, 5),
                 7,
                 True,
-                '{"name": "王", "n": [1, null]}',
+                '{"name": "王", "n": [1, null]}'.encode(),
             ),
-            ("\\.", b"", datetime(2026, 1, 2, 3, 4, 5, 600), -1, False, "{}"),
+            ("\\.", b"", datetime(2026, 1, 2, 3, 4, 5, 600), -1, False, b"{}"),
             (None, None, None, None, None, None),
-            ("", b"\t", None, 0, None, '"\\u2028\\\\"'),
-            ("word " * 20_000, b"x" * 70_000, datetime(1999, 12, 31), 1, True, "[]"),
+            ("", b"\t", None, 0, None, b'"\\u2028\\\\"'),
+            ("word " * 20_000, b"x" * 70_000, datetime(1999, 12, 31), 1, True, b"[]"),
         ]
         # the second batch of a transaction finds the table empty
         for batch in (rows, rows[:1], iter(rows), []):
@@ -47,3 +47,27 @@ class TestBulk(TransactionCase):
                     for *row, row_json in wanted
                 ],
             )
+
+    def test_straight_into_a_table(self):
+        """Columns that are not named get their defaults, partitions their rows."""
+        self.env.cr.execute(
+            """
+            CREATE TABLE test_bulk_parts (id serial, name text, n integer)
+                PARTITION BY RANGE (n);
+            CREATE TABLE test_bulk_low PARTITION OF test_bulk_parts
+                FOR VALUES FROM (0) TO (10);
+            CREATE TABLE test_bulk_rest PARTITION OF test_bulk_parts DEFAULT
+            """
+        )
+        columns = {"n": "integer", "name": "text"}
+        rows = [(1, "a"), (99, None), (2, "王")]
+        self.assertEqual(
+            copy_into(self.env.cr, "test_bulk_parts", columns, iter(rows)), 3
+        )
+        self.env.cr.execute("SELECT id, n, name FROM test_bulk_parts ORDER BY id")
+        self.assertEqual(
+            self.env.cr.fetchall(), [(1, 1, "a"), (2, 99, None), (3, 2, "王")]
+        )
+        self.env.cr.execute("SELECT count(*) FROM test_bulk_low")
+        self.assertEqual(self.env.cr.fetchone(), (2,))
+        self.assertEqual(copy_into(self.env.cr, "test_bulk_parts", columns, []), 0)

@@ -159,7 +159,8 @@ class OmniConsent(models.Model):
     def _refusing(self, persons, purpose, channel=None):
         """Return those who have said no; who has not answered is not among them.
 
-        One query for any number of persons.
+        Two queries for any number of persons; the first is a quick one and mostly
+        leaves nobody to ask about.
 
         :param persons: iterable of persons as for ``check``, partners and identities
             mixed
@@ -167,7 +168,7 @@ class OmniConsent(models.Model):
         :param channel: as for ``check``
         :return: set of the same persons
         """
-        persons = list(persons)
+        persons = self._filter_doubtful(list(persons), purpose)
         if not persons:
             return set()
         return {
@@ -177,6 +178,45 @@ class OmniConsent(models.Model):
             )
             if refused(answers, purpose, channel or None)
         }
+
+    @api.model
+    def _filter_doubtful(self, persons, purpose):
+        """Return those who may have said no: all but the identities of whom nothing is
+        known.
+
+        :param list persons: as for :meth:`_refusing`
+        :return: list
+        """
+        names = {
+            person[:2] for person in persons if not isinstance(person, models.BaseModel)
+        }
+        if not names:
+            return persons
+        self.flush_model()
+        self.env["omni.identity"].flush_model(["kind", "value"])
+        known = set(
+            self.env.execute_query(
+                SQL(
+                    """
+                    SELECT kind, value FROM omni_identity
+                    WHERE kind = ANY(%(kinds)s) AND value = ANY(%(values)s)
+                    UNION ALL
+                    SELECT identity_kind, identity_value FROM omni_consent
+                    WHERE identity_kind = ANY(%(kinds)s)
+                      AND identity_value = ANY(%(values)s)
+                      AND purpose = %(purpose)s AND state <> 'granted'
+                    """,
+                    kinds=list({kind for kind, _value in names}),
+                    values=list({value for _kind, value in names}),
+                    purpose=purpose,
+                )
+            )
+        )
+        return [
+            person
+            for person in persons
+            if isinstance(person, models.BaseModel) or person[:2] in known
+        ]
 
     @api.model
     def _current(self, person):

@@ -4,6 +4,8 @@ from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, TransactionCase, new_test_user, tagged
 
+from ..tools.consent import refused
+
 
 @tagged("post_install", "-at_install")
 class TestConsentModel(TransactionCase):
@@ -90,7 +92,7 @@ class TestConsentModel(TransactionCase):
         self.assertFalse(self.consents.check(self.ada, "marketing"))
 
     def test_refusing(self):
-        """Who said no, of many in one query; no answer is none."""
+        """Who said no, of many in two queries; no answer is none."""
         visitor = ("anonymous_id", "v-1", "source:1")
         other = ("anonymous_id", "v-1", "source:2")
         web, mail, silent = self.env["res.partner"].create(
@@ -113,6 +115,32 @@ class TestConsentModel(TransactionCase):
             self.consents._refusing(persons, "analytics", "web"), {visitor, self.ada}
         )
         self.assertEqual(self.consents._refusing([], "analytics"), set())
+
+    def test_refusing_through_another_name(self):
+        """A no under one identifier of a customer counts under all of them."""
+        cookie, app, device = (
+            ("anonymous_id", value, "source:1") for value in ("c-1", "a-1", "d-1")
+        )
+        for name in (cookie, app):
+            self.env["omni.identity"]._claim(self.ada, *name)
+        self.env["omni.identity"]._claim(self.bob, *device)
+        self.consents._record(self.ada, "analytics", "granted")
+        self.consents._record(cookie, "analytics", "granted")
+        persons = [cookie, app, device, ("anonymous_id", "n-1", "source:1"), self.ada]
+        self.assertEqual(self.consents._refusing(persons, "analytics"), set())
+        self.consents._record(app, "analytics", "revoked", at=self.at(1))
+        self.consents._record(self.bob, "analytics", "denied", at=self.at(1))
+        for person in persons:
+            with self.subTest(person=person):
+                [answers] = self.consents._get_answers([person], "analytics")
+                self.assertEqual(
+                    self.consents._refusing([person], "analytics"),
+                    {person} if refused(answers, "analytics") else set(),
+                )
+        self.assertEqual(
+            self.consents._refusing(persons, "analytics"),
+            {cookie, app, device, self.ada},
+        )
 
     def test_companies(self):
         company = self.env["res.company"].create({"name": "Other"})

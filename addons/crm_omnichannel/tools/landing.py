@@ -278,7 +278,7 @@ class Envelope:
 # --- A BODY ---
 
 
-def _decode(body):
+def decode(body):
     """Return the text of a body; bytes that are no UTF-8 become lone surrogates."""
     if body[:3] == b"\xef\xbb\xbf":
         body = body[3:]
@@ -330,14 +330,19 @@ def _scan_item(text, start, quick):
     return document, end
 
 
-def _read_list(text, start, max_bytes):
-    """Yield ``(index, document, text)`` or ``(index, None, code)`` of a list."""
+def read_list(text, start, max_bytes=MAX_ITEM_BYTES):
+    """Yield what stands in the JSON list that begins at ``start``.
+
+    :param str text: may go on behind the list
+    :param int max_bytes: the most that one item may weigh
+    :return: generator of ``(index, document, text)`` or ``(index, None, code)``, which
+        ends with the number of items and the position behind the list
+    """
     position = WHITESPACE.match(text, start + 1).end()
     index = 0
     quick = True
     if text[position : position + 1] == "]":
-        yield from _read_rest(text, position + 1, index)
-        return
+        return index, position + 1
     while True:
         document, end = _scan_item(text, position, quick)
         item = text[position:end].rstrip()
@@ -355,18 +360,12 @@ def _read_list(text, start, max_bytes):
         if end >= len(text):
             # the list never closes: what was read stands, the rest is missing
             yield index, None, "unreadable"
-            return
+            return index + 1, end
         if text[end] == "]":
-            yield from _read_rest(text, end + 1, index)
-            return
+            return index, end + 1
         position = (
             WHITESPACE.match(text, end + 1).end() if text[end] == "," else end + 1
         )
-
-
-def _read_rest(text, position, index):
-    if text[position:].strip():
-        yield index, None, "trailing_data"
 
 
 def _read_lines(text, max_bytes):
@@ -385,7 +384,9 @@ def _read_text(text, lines, max_bytes):
     if lines or text[start : start + 1] not in ("[", "{"):
         yield from _read_lines(text, max_bytes)
     elif text[start] == "[":
-        yield from _read_list(text, start, max_bytes)
+        count, end = yield from read_list(text, start, max_bytes)
+        if text[end:].strip():
+            yield count, None, "trailing_data"
     else:
         whole = text.strip()
         try:
@@ -407,15 +408,25 @@ def read_items(body, envelope, lines=False, sender_key=None, max_bytes=MAX_ITEM_
         the key of the item, and alone for a single object
     :param int max_bytes: the most that one item may weigh
     """
-    text = _decode(body)
+    text = decode(body)
     single = not lines and text.lstrip()[:1] == "{" and "\n" not in text.strip()
-    for index, document, rest in _read_text(text, lines, max_bytes):
+    rows = _read_text(text, lines, max_bytes)
+    yield from land_rows(rows, envelope, sender_key, numbered=not single)
+
+
+def land_rows(rows, envelope, sender_key=None, numbered=False):
+    """Yield a :class:`LandedItem` or :class:`Refused` for each row of a list.
+
+    :param rows: as :func:`read_list` yields
+    :param Envelope envelope: where an item's keys stand
+    :param str sender_key: as for :func:`read_items`
+    :param bool numbered: the sender's key is the batch's, not the one item's
+    """
+    for index, document, rest in rows:
         if document is None:
             yield Refused(index, rest)
             continue
-        key = sender_key
-        if sender_key and not single:
-            key = f"{sender_key}:{index}"
+        key = f"{sender_key}:{index}" if sender_key and numbered else sender_key
         try:
             yield envelope.land(index, document, _encode_payload(rest), key)
         except Verdict as verdict:

@@ -79,9 +79,20 @@ class Behavior {
         return false;
     }
 
+    /** What was chosen in the cookies bar; once, since the page stands still for it. */
+    readChoice() {
+        if (!this.hasChoice) {
+            this.hasChoice = true;
+            if (cookieConsent()) {
+                this.consent(true, "cookies_bar");
+            }
+        }
+    }
+
     /** The first page view, and what the page has said before the script was there. */
     begin() {
         if (this.waiting) {
+            this.readChoice();
             const calls = this.waiting;
             this.waiting = null;
             if (this.forms) {
@@ -151,6 +162,7 @@ class Behavior {
 
     /** The visitor's id, for what else serves the page; none before consent. */
     anonymousId() {
+        this.readChoice();
         if (this.agreed && !readState().anonymousId) {
             this.begin();
         }
@@ -159,6 +171,7 @@ class Behavior {
 
     /** Forget who this visitor is: at log-out. */
     reset() {
+        this.readChoice();
         if (this.agreed) {
             this.queue.flushAtEnd();
         }
@@ -175,6 +188,7 @@ class Behavior {
     }
 
     consent(yes, basis = "page") {
+        this.hasChoice = true;
         if (yes && !isRefused()) {
             this.agreed = true;
             this.basis = basis;
@@ -264,10 +278,8 @@ function start(script) {
     const early = Array.isArray(window.behavior) ? window.behavior : [];
     const sdk = new Behavior(script, early);
     window.behavior = sdk;
-    if (cookieConsent()) {
-        sdk.consent(true, "cookies_bar");
-    }
-    // The page comes first: asking for the time zone alone takes longer than the rest.
+    // The page comes first: asking for a cookie or the time zone takes longer than the
+    // rest.
     if (window.requestIdleCallback) {
         requestIdleCallback(() => sdk.begin(), {timeout: 1000});
     } else {
