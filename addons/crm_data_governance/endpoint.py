@@ -235,8 +235,8 @@ def guarded(
     :param bool readonly: the method writes nothing
     :param callable key_of: ``key_of(request)`` gives the key when it is neither the
         bearer token nor the Basic user name
-    :param int rate: of an open route: requests a minute of one client address (a key
-        has a rate of its own); 0: no limit
+    :param int rate: of a route without a key: requests a minute of one client address
+        (a key has a rate of its own); 0: no limit
     :param bool read_committed: the transaction of the request is in this isolation
         level, for methods that write what others write at the same time; they are
         answered after its commit
@@ -258,7 +258,7 @@ def guarded(
             max_bytes=max_bytes,
             readonly=readonly,
             key_of=key_of,
-            rate=rate if auth == "open" else 0,
+            rate=rate if auth != "credential" else 0,
             read_committed=read_committed,
             module=module[2] if module[:2] == ["odoo", "addons"] else "",
         )

@@ -246,8 +246,12 @@ class BehaviorFeatureValue(models.Model):
         as_of = datetime.fromisoformat(spec["as_of"])
         keys = json.loads((folder / "identities.json").read_text(encoding="utf-8"))
         units = json.loads((folder / tool.UNITS_FILE).read_text(encoding="utf-8"))
+        # Who wants no profile has none.
+        consents = self.env["omni.consent"].with_company(company)
+        unwilling = set(consents._refusing_customers("profiling").ids)
         rows, found = tool.read_figures(folder), []
         while part := list(islice(rows, ROWS)):
+            part = [row for row in part if row[0] not in unwilling]
             self._store(company, as_of, part, keys)
             found += [unit for unit, _figures in part]
         # Whoever was looked at and has no facts any more has no row either.
@@ -257,7 +261,9 @@ class BehaviorFeatureValue(models.Model):
                 " AND NOT partner_id = ANY(%s) AND %s",
                 company.id,
                 found,
-                SQL("TRUE") if units is None else SQL("partner_id = ANY(%s)", units),
+                SQL("TRUE")
+                if units is None
+                else SQL("partner_id = ANY(%s)", [*units, *unwilling]),
             )
         )
         self.invalidate_model()

@@ -3,6 +3,7 @@ from datetime import datetime
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ..tools import prediction as tool
@@ -32,9 +33,19 @@ class BehaviorPrediction(models.Model):
         return [providers[code] for code in method.provider.split()]
 
     def _chosen_units(self):
-        """The records that count, None if all do."""
-        domain = ast.literal_eval(self.chosen_domain or "[]")
-        if not domain:
+        """The records that count, None if all do.
+
+        Those of customers who want no scores and profiles do not: nothing is learnt
+        from them, and a score that they have goes with the next scoring.
+        """
+        domain = Domain(ast.literal_eval(self.chosen_domain or "[]"))
+        consents_sudo = self.env["omni.consent"].sudo().with_company(self.company_id)
+        unwilling = consents_sudo._refusing_customers("profiling")
+        if unwilling and self.res_model == "res.partner":
+            domain &= Domain("id", "not in", unwilling.ids)
+        elif unwilling and "partner_id" in self.env[self.res_model]._fields:
+            domain &= Domain("partner_id", "not in", unwilling.ids)
+        if domain.is_true():
             return None
         # sudo: as with the facts, see _start_job; archived ones have a past too. Who
         # wrote the domain could search by it.

@@ -142,6 +142,32 @@ class TestRefresh(PredictionCase):
         )
         return set(self.Value._stale_units(self.company, midnight))
 
+    def test_who_wants_no_profile_has_none(self):
+        unwilling = self.partners[0]
+        self._refresh(3, full=True)
+        self.assertIn(unwilling.id, self._figures())
+        consents = self.env["omni.consent"].with_company(self.company)
+        consents._record(unwilling, "profiling", "denied")
+        self._refresh(full=False)
+        self.assertEqual(
+            self.Value.search([]).partner_id & self.partners, self.partners - unwilling
+        )
+        self._refresh(full=True)
+        self.assertNotIn(unwilling, self.Value.search([]).partner_id)
+        # nor a score
+        prediction = self.env["behavior.prediction"].create(
+            {
+                "name": "Churn",
+                "code": "unwilling",
+                "label_method": "no_order",
+                "company_id": self.company.id,
+            }
+        )
+        chosen = prediction._chosen_units()
+        self.assertEqual(self.partners & chosen, self.partners - unwilling)
+        consents._record(unwilling, "profiling", "granted")
+        self.assertIsNone(prediction._chosen_units())
+
     def test_incremental(self):
         """Only who may have changed is computed, and all are as computed anew."""
         job = self._refresh(3, full=True)

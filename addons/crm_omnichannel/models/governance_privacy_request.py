@@ -1,6 +1,6 @@
 from odoo import api, models
 
-from ..tools.normalisers import normal_email
+from ..tools.normalisers import normal_email, normal_phone
 
 
 class GovernancePrivacyRequest(models.Model):
@@ -30,10 +30,21 @@ class GovernancePrivacyRequest(models.Model):
             *((identity.kind, identity.value) for identity in people.omni_identity_ids),
             # of an unusual spelling Odoo makes no normal one
             *(("email", person.email) for person in people if person.email),
+            *(("phone", self._normal_phone(person)) for person in people),
         }
         return sorted(
             {
                 (kind, kind == "email" and normal_email(value) or value)
                 for kind, value in told
+                if value
             }
         )
+
+    @api.model
+    def _normal_phone(self, person):
+        """Return the telephone as identities have it: a landline too, which Odoo may
+        not read without its area code.
+        """
+        company = person.company_id or self.env.company
+        country = person.country_id or company.country_id
+        return normal_phone(person.phone, country.code)

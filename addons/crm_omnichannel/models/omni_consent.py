@@ -180,6 +180,38 @@ class OmniConsent(models.Model):
         }
 
     @api.model
+    def _refusing_customers(self, purpose):
+        """Return the customers who have said no to the current company, of all.
+
+        :param purpose: as for ``check``
+        :return: ``res.partner``
+        """
+        self.flush_model()
+        self.env["omni.identity"].flush_model()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT partner_id FROM omni_consent
+                WHERE purpose = %(purpose)s AND state <> 'granted'
+                  AND partner_id IS NOT NULL
+                UNION
+                SELECT identity.partner_id FROM omni_consent AS consent
+                JOIN omni_identity AS identity
+                  ON identity.kind = consent.identity_kind
+                 AND identity.value = consent.identity_value
+                WHERE consent.purpose = %(purpose)s AND consent.state <> 'granted'
+                """,
+                purpose=purpose,
+            )
+        )
+        partners = self.env["res.partner"].browse(
+            partner_id for (partner_id,) in rows if partner_id
+        )
+        return partners.browse(
+            sorted(partner.id for partner in self._refusing(partners, purpose))
+        )
+
+    @api.model
     def _filter_doubtful(self, persons, purpose):
         """Return those who may have said no: all but the identities of whom nothing is
         known.

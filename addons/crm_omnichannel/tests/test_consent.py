@@ -116,6 +116,25 @@ class TestConsentModel(TransactionCase):
         )
         self.assertEqual(self.consents._refusing([], "analytics"), set())
 
+    def test_refusing_customers(self):
+        """Those who said no in person or under an identifier, and have not come back."""
+        visitor = ("anonymous_id", "v-1", "source:1")
+        back, silent = self.env["res.partner"].create(
+            [{"name": name} for name in ("Back", "Silent")]
+        )
+        record = self.consents._record
+        self.env["omni.identity"]._claim(self.ada, *visitor)
+        record(visitor, "profiling", "denied")
+        record(self.bob, "profiling", "denied")
+        record(back, "profiling", "denied", at=self.at(1))
+        record(back, "profiling", "granted", at=self.at(2))
+        record(silent, "analytics", "denied")
+        # the same name elsewhere is somebody else's
+        self.env["omni.identity"]._claim(silent, *visitor[:2], "source:2")
+        self.assertEqual(
+            self.consents._refusing_customers("profiling"), self.ada | self.bob
+        )
+
     def test_refusing_through_another_name(self):
         """A no under one identifier of a customer counts under all of them."""
         cookie, app, device = (

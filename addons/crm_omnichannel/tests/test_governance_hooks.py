@@ -252,6 +252,17 @@ class TestGovernanceHooks(OmniCase):
         self.assertEqual((theirs | other).exists(), other)
         self.assertEqual([bool(record.payload) for record in records], [False, True])
 
+    def test_request_knows_a_landline_in_any_spelling(self):
+        person = self.env["res.partner"].create(
+            {
+                "name": "Zhao",
+                "phone": "（021）6888-8001",
+                "country_id": self.env.ref("base.cn").id,
+            }
+        )
+        told = self.env["governance.privacy.request"]._get_identities(person)
+        self.assertIn(("phone", "+862168888001"), told)
+
     def test_erasure_of_parked_records_by_an_id(self):
         """An ID of a source says nothing in a channel, one of the company does."""
         person = self.env["res.partner"].create({"name": "Zhao"})

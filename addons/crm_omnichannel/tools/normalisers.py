@@ -319,6 +319,18 @@ def normal_email(value):
         return None
 
 
+def normal_phone(value, country):
+    """The number as :func:`phone` gives it, or None for what is none.
+
+    :param value: as typed
+    :param country: of a national number, as ISO 3166 alpha-2, or None
+    """
+    try:
+        return phone(value, country)
+    except BadValue:
+        return None
+
+
 # --- CLOSED LISTS ---
 
 _GENDERS = {

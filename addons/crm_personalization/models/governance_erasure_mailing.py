@@ -22,8 +22,9 @@ class GovernanceErasure(models.AbstractModel):
         contacts = contacts.search(
             [("email", "in", self._omni_spelt(contacts, "email", emails))]
         )
-        traces = self.env["mailing.trace"].search(
-            Domain("email", "in", list(emails))
+        traces = self.env["mailing.trace"]
+        traces = traces.search(
+            Domain("email", "in", self._omni_spelt(traces, "email", emails))
             | Domain("model", "=", "res.partner") & Domain("res_id", "=", partner.id)
             | Domain("model", "=", contacts._name)
             & Domain("res_id", "in", contacts.ids)
