@@ -185,7 +185,9 @@ def compute(connection, units, as_of, definitions, later=None):
     # One chain of joins and one selection: to build an expression takes Ibis longer
     # than Polars to compute it, if each step names a hundred columns again.
     joined = units.select("unit_id")
-    for number, ((name, keys), features) in enumerate(sorted(aggregates.items())):
+    # The widest table comes last: each join goes through the columns before it.
+    narrow_first = sorted(aggregates.items(), key=lambda one: (len(one[1]), one[0]))
+    for number, ((name, keys), features) in enumerate(narrow_first):
         table = as_known(connection.table(name), later.get(name, ()), as_of)
         table = _aggregate(table, name, keys, features, as_of)
         joined = joined.left_join(table, "unit_id", rname=f"{{name}}_{number}")
