@@ -505,7 +505,8 @@ class TestCatalogue(TransactionCase):
             reason = {"code": definition.code, "effect": 1.0, "params": params}
             for lang in ("en_US", "zh_CN"):
                 with self.subTest(code=definition.code, lang=lang):
-                    rendered = catalogue.with_context(lang=lang)._render_reasons([reason])
+                    reader = catalogue.with_context(lang=lang)
+                    rendered = reader._render_reasons([reason])
                     self.assertIn("74", rendered[0])
                     self.assertNotRegex(rendered[0], "[–%]|None")
 
@@ -532,9 +533,7 @@ class TestCatalogue(TransactionCase):
         self.assertEqual(render([reason]), ["No order for 74 days, usual gap 31"])
         # who has bought once has no usual gap, in either language
         reason["params"] = {"days_since_order": 74.0, "order_gap_mean": None}
-        self.assertEqual(
-            render([reason]), ["No order for 74 days since the first one"]
-        )
+        self.assertEqual(render([reason]), ["No order for 74 days since the first one"])
         chinese = self.env["behavior.feature"].with_context(lang="zh_CN")
         self.assertEqual(chinese._render_reasons([reason]), ["首单后 74 天未再下单"])
         year = {"orders_365d": 0.0, "tenure_days": None}
