@@ -1,20 +1,9 @@
+from .tools.event_names import TECHNICAL_EVENTS as TECHNICAL_EVENTS
+
 #: What a write key may do: append events, nothing else.
 SCOPE = "behavior.append"
 #: What a key of the model server may do: ask for predictions, nothing else.
 PREDICT_SCOPE = "behavior.predict"
-
-#: What the tracking script tells by itself of how a page was used. It is for reports;
-#: a customer's timeline shows what somebody did.
-TECHNICAL_EVENTS = (
-    "Dead Click",
-    "Element Clicked",
-    "Error Caught",
-    "Form Abandoned",
-    "Form Started",
-    "Page Left",
-    "Rage Click",
-    "Web Vitals",
-)
 
 #: Features shown first on a customer, in this order.
 TOP_FEATURES = (

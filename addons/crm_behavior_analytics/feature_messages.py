@@ -14,11 +14,15 @@ _lt = LazyTranslate(__name__)
 
 
 class FeatureText(NamedTuple):
-    """What a feature is called, what it says, and how a reason tells its value."""
+    """What a feature is called, what it says, and how a reason tells its value.
+
+    :param str alone: the reason when what it names beside the value is unknown
+    """
 
     name: str
     description: str
     reason: str
+    alone: str = ""
 
 
 class Noun(NamedTuple):

@@ -110,6 +110,8 @@ FEATURES = {
         _lt("Days since the last order"),
         _lt("Days since the last confirmed order."),
         _lt("No order for %(days_since_order)s days, usual gap %(order_gap_mean)s"),
+        # there is a gap from the second order on
+        _lt("No order for %(days_since_order)s days since the first one"),
     ),
     "orders_repeat": FeatureText(
         _lt("Repeat orders"),

@@ -77,8 +77,40 @@ def bench_telco():
     )
 
 
-def bench_cdnow():
+def commerce_tables(orders):
+    """The tables of the commerce features, of which only the orders are known."""
     import polars as pl
+
+    fact = {"unit_id": pl.Int64, "known_at": pl.Datetime("us")}
+    sold = {**fact, "amount": pl.Int64}
+    schemas = {
+        "lines": {
+            **sold,
+            "category": pl.Int64,
+            "product": pl.Int64,
+            "discount": pl.Int64,
+            "full": pl.Int64,
+            "reduced": pl.Boolean,
+            "bought_before": pl.Boolean,
+        },
+        "goods": {**sold, "returned": pl.Boolean, "margin": pl.Int64},
+        "invoices": {**sold, "due_at": pl.Datetime("us"), "paid_at": pl.Datetime("us")},
+        "deliveries": {**fact, "done_at": pl.Datetime("us")},
+    }
+    gathered = {
+        **sold,
+        "gap_days": pl.Float64,
+        "lines": pl.Int64,
+        "quantity": pl.Float64,
+        "day": pl.Int64,
+    }
+    return {
+        "orders": pl.DataFrame(orders, gathered),
+        **{name: pl.DataFrame(schema=schema) for name, schema in schemas.items()},
+    }
+
+
+def bench_cdnow():
     from crm_behavior_analytics_tools import bgnbd, prediction, quality
 
     days = cdnow()
@@ -88,35 +120,15 @@ def bench_cdnow():
             "known_at": datetime.combine(day, clock(12)),
             "amount": 100,
             "gap_days": float((day - bought[place - 1]).days) if place else None,
+            "lines": 1,
+            "quantity": 1.0,
+            "day": day.toordinal(),
         }
         for customer, bought in days.items()
         for place, day in enumerate(bought)
         if day <= CDNOW_END
     ]
-    when = pl.Datetime("us")
-    tables = {
-        "orders": pl.DataFrame(
-            orders,
-            {
-                "unit_id": pl.Int64,
-                "known_at": when,
-                "amount": pl.Int64,
-                "gap_days": pl.Float64,
-            },
-        ),
-        "invoices": pl.DataFrame(
-            schema={
-                "unit_id": pl.Int64,
-                "known_at": when,
-                "due_at": when,
-                "paid_at": when,
-                "amount": pl.Int64,
-            }
-        ),
-        "deliveries": pl.DataFrame(
-            schema={"unit_id": pl.Int64, "known_at": when, "done_at": when}
-        ),
-    }
+    tables = commerce_tables(orders)
     spec = {
         "providers": company_churn.PROVIDERS[:1],
         "tables": list(tables),

@@ -85,7 +85,9 @@ class BehaviorFeature(models.Model):
         found = {}
         for code in codes:
             if code in texts:
-                found[code] = FeatureText(*(self.env._(text) for text in texts[code]))
+                found[code] = FeatureText(
+                    *(self.env._(text) if text else "" for text in texts[code])
+                )
             elif code in definitions and definitions[code].words:
                 found[code] = describe(self.env, definitions[code])
         return found
@@ -181,14 +183,19 @@ class BehaviorFeature(models.Model):
         if params.get(code) is None:
             return self.env._("%(feature)s: nothing is known", feature=text.name)
         shown = {
-            name: self._render_number(value) if value is not None else "–"
+            name: self._render_number(value)
             for name, value in params.items()
+            if value is not None
         }
-        try:
-            return text.reason % shown
-        except KeyError:
-            # Parameters of another version of the definition: name and value tell.
-            return f"{text.name}: {shown[code]}"
+        # What is known of one who has ordered once has no usual gap beside it.
+        sentences = (text.reason, text.alone if None in params.values() else "")
+        for sentence in filter(None, sentences):
+            try:
+                return sentence % shown
+            except KeyError:
+                continue
+        # Parameters of another version of the definition: name and value tell.
+        return f"{text.name}: {shown[code]}"
 
     @api.model
     def _render_number(self, value):

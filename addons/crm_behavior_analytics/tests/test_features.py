@@ -6,6 +6,7 @@ from statistics import mean, stdev
 
 from odoo.tests import BaseCase, TransactionCase, tagged
 
+from ..const import TECHNICAL_EVENTS
 from ..models.behavior_feature_provider import BEHAVIOR, COMMERCE
 from ..tools import features, lake, prediction
 from .generated import customers
@@ -40,11 +41,16 @@ def frames(tables):
     return found
 
 
-def compute(tables, as_of, units):
-    """Features as a dict: unit → {code: value}."""
+def units_frame(units):
+    """The table of the units, as a Polars frame."""
     import polars as pl
 
-    data = {**frames(tables), "units": pl.DataFrame({"unit_id": units})}
+    return pl.DataFrame({"unit_id": units})
+
+
+def compute(tables, as_of, units):
+    """Features as a dict: unit → {code: value}."""
+    data = {**frames(tables), "units": units_frame(units)}
     connection = features.polars_connection(data)
     definitions = prediction.load_definitions(MODULES)
     rows = features.compute(
@@ -378,6 +384,54 @@ class TestFeatures(BaseCase):
                 seen = {**planted, name: [*rows, earlier]}
                 self.assertNotEqual(compute(seen, as_of, self.units), before)
 
+    def test_alone_as_among_others(self):
+        """What is left out before grouping depends on who else asks, no value does."""
+        tables = {name: list(rows) for name, rows in self.tables.items()}
+        # money that goes back is less than the nothing of a category without orders
+        tables["lines"] += [
+            {**row, "amount": -row["amount"], "category": row["category"] + 9}
+            for row in tables["lines"][::5]
+        ]
+        data = {**frames(tables), "units": units_frame(self.units)}
+        connection = features.polars_connection(data)
+        definitions = [one for one in prediction.load_definitions(MODULES) if one.keys]
+
+        def of(chosen):
+            return features.compute(
+                connection, connection.table("units"), NOW, chosen
+            ).to_polars()
+
+        together = of(definitions).to_dicts()
+        for one in definitions:
+            for alone, among in zip(of([one]).to_dicts(), together, strict=True):
+                self.assertSameFeatures(alone, {one.code: among[one.code]})
+
+    def test_technical_events_are_no_actions(self):
+        """What the tracking script tells by itself changes no feature of actions."""
+        events = [row for row in self.tables["events"] if row["type"] == "track"]
+
+        def with_events(names):
+            planted = [
+                {**row, "event": names[place % len(names)], "id": 10**6 + place}
+                for place, row in enumerate(events)
+            ]
+            tables = {**self.tables, "events": [*self.tables["events"], *planted]}
+            found = compute(tables, NOW, self.units)
+            return {
+                unit: {
+                    code: value
+                    for code, value in values.items()
+                    if code.startswith("actions_")
+                    or code in ("days_since_action", "events_90d")
+                }
+                for unit, values in found.items()
+            }
+
+        before = with_events([None])
+        self.assertEqual(len(before[1]), 8)
+        self.assertEqual(with_events(TECHNICAL_EVENTS), before)
+        self.assertNotEqual(with_events(["Video Played"]), before)
+
     def test_doubled_code(self):
         with self.assertRaises(ValueError):
             prediction.load_definitions([COMMERCE.module, COMMERCE.module])
@@ -442,6 +496,20 @@ class TestCatalogue(TransactionCase):
                     self.assertIn(field, self.env[model]._fields)
                 self.assertTrue(feature.sources)
 
+    def test_reasons_of_little(self):
+        """What is unknown beside a value leaves no gap in the text."""
+        catalogue = self.env["behavior.feature"]
+        definitions = prediction.load_definitions(MODULES)
+        for definition in (one for one in definitions if one.shown_with):
+            params = {definition.code: 74.0, **dict.fromkeys(definition.shown_with)}
+            reason = {"code": definition.code, "effect": 1.0, "params": params}
+            for lang in ("en_US", "zh_CN"):
+                with self.subTest(code=definition.code, lang=lang):
+                    reader = catalogue.with_context(lang=lang)
+                    rendered = reader._render_reasons([reason])
+                    self.assertIn("74", rendered[0])
+                    self.assertNotRegex(rendered[0], "[–%]|None")
+
     def test_reasons(self):
         """Each reason has the parameters that its text names."""
         catalogue = self.env["behavior.feature"]
@@ -463,6 +531,16 @@ class TestCatalogue(TransactionCase):
         }
         render = self.env["behavior.feature"]._render_reasons
         self.assertEqual(render([reason]), ["No order for 74 days, usual gap 31"])
+        # who has bought once has no usual gap, in either language
+        reason["params"] = {"days_since_order": 74.0, "order_gap_mean": None}
+        self.assertEqual(render([reason]), ["No order for 74 days since the first one"])
+        chinese = self.env["behavior.feature"].with_context(lang="zh_CN")
+        self.assertEqual(chinese._render_reasons([reason]), ["首单后 74 天未再下单"])
+        year = {"orders_365d": 0.0, "tenure_days": None}
+        self.assertEqual(
+            render([{"code": "orders_365d", "effect": 1.0, "params": year}]),
+            ["Orders, 365 days: 0"],
+        )
         reason["params"] = {"days_since_order": None}
         self.assertEqual(
             render([reason]), ["Days since the last order: nothing is known"]

@@ -12,7 +12,7 @@ once, whatever the number of windows, and each window is a sum over a unit's ban
 from datetime import timedelta
 from typing import NamedTuple
 
-from .features import BAND, EDGES, HAPPENED, Feature, Words, days_since
+from .features import BAND, EDGES, HAPPENED, Feature, Words, condition, days_since
 
 MINOR = 100
 
@@ -22,7 +22,7 @@ class Subject(NamedTuple):
 
     :param str code: begins the codes of its features
     :param str table: where they are
-    :param tuple where: (column, operator, value); operators = != is (a flag is set)
+    :param tuple where: as of :func:`features.condition`
     :param str category: of its features
     """
 
@@ -204,6 +204,7 @@ def _distinct(subject, code, measure, key, window, key_word="", **values):
         reads=_reads(subject, key),
         keys=(key,),
         first={name: first},
+        where=subject.where,
         **values,
     )
 
@@ -282,6 +283,7 @@ def _by_key(
         reads=_reads(subject, key),
         keys=(key,),
         first={name: first},
+        where=subject.where,
     )
 
 
@@ -417,28 +419,16 @@ def aggregate(table, code, build, category, unit, measure="plain", **values):
 # The name says what it is: the same name is the same aggregate.
 
 
-def _condition(table, where):
-    condition = None
-    for column, operator, value in where:
-        if operator == "is":
-            one = table[column]
-        else:
-            one = table[column] == value
-            one = one if operator == "=" else ~one
-        condition = one if condition is None else condition & one
-    return condition
-
-
 def _masked(subject, table, value, otherwise):
     import ibis
 
-    condition = _condition(table, subject.where)
-    return value if condition is None else ibis.ifelse(condition, value, otherwise)
+    own = condition(table, subject.where)
+    return value if own is None else ibis.ifelse(own, value, otherwise)
 
 
 def _counted(subject):
     return f"n_{subject.code}", lambda t, now: t.count(
-        where=_condition(t, subject.where)
+        where=condition(t, subject.where)
     )
 
 
@@ -450,9 +440,9 @@ def _totalled(subject, column):
 
 def _with_value(subject, column):
     def build(t, now):
-        condition = t[column].notnull()
-        own = _condition(t, subject.where)
-        return t.count(where=condition if own is None else condition & own)
+        known = t[column].notnull()
+        own = condition(t, subject.where)
+        return t.count(where=known if own is None else known & own)
 
     return f"n_{column}_{subject.code}", build
 
@@ -476,11 +466,11 @@ def _recent(subject, window, column=None):
         import ibis
 
         inside = _time(subject, t) >= now - timedelta(days=window)
-        own = _condition(t, subject.where)
+        own = condition(t, subject.where)
         inside = inside if own is None else inside & own
         if column is None:
             return t.count(where=inside)
-        return ibis.ifelse(inside, t[column], 0).sum()
+        return ibis.ifelse(inside, t[column], None).sum()
 
     return f"recent_{window}_{column or 'n'}_{subject.code}", build
 

@@ -74,6 +74,8 @@ class Feature(NamedTuple):
         of the first one, which ``build`` then sees as columns. The same name is the
         same aggregate in all definitions of a table.
     :param bool ages: it grows by one with each day on which nothing happens
+    :param tuple where: of two steps: the rows that it counts, as of :func:`condition`;
+        empty for all
     """
 
     code: str
@@ -89,6 +91,28 @@ class Feature(NamedTuple):
     keys: tuple = ()
     first: "dict | None" = None
     ages: bool = False
+    where: tuple = ()
+
+
+def condition(table, where):
+    """The rows that all of some comparisons hold for.
+
+    :param table: Ibis table
+    :param tuple where: (column, operator, value); operators = != not in (the value is
+        a tuple), is (a flag is set)
+    :return: Ibis boolean, None for all rows
+    """
+    found = None
+    for name, operator, value in where:
+        column = table[name]
+        if operator == "is":
+            one = column
+        elif operator == "not in":
+            one = column.notin(value)
+        else:
+            one = column == value if operator == "=" else column != value
+        found = one if found is None else found & one
+    return found
 
 
 def within(column, as_of, days, until=0):
@@ -161,7 +185,9 @@ def compute(connection, units, as_of, definitions, later=None):
     # One chain of joins and one selection: to build an expression takes Ibis longer
     # than Polars to compute it, if each step names a hundred columns again.
     joined = units.select("unit_id")
-    for number, ((name, keys), features) in enumerate(sorted(aggregates.items())):
+    # The widest table comes last: each join goes through the columns before it.
+    narrow_first = sorted(aggregates.items(), key=lambda one: (len(one[1]), one[0]))
+    for number, ((name, keys), features) in enumerate(narrow_first):
         table = as_known(connection.table(name), later.get(name, ()), as_of)
         table = _aggregate(table, name, keys, features, as_of)
         joined = joined.left_join(table, "unit_id", rname=f"{{name}}_{number}")
@@ -188,8 +214,7 @@ def _aggregate(table, name, keys, features, as_of):
             **{BAND: _band(table[HAPPENED.get(name, "known_at")], as_of)}
         )
     if keys:
-        # A row without the key belongs to none of its values.
-        table = table.drop_null(keys)
+        table = table.filter(*_counted_rows(table, name, keys, features, as_of))
         first = {}
         for feature in features:
             first |= feature.first
@@ -199,6 +224,22 @@ def _aggregate(table, name, keys, features, as_of):
     return table.group_by("unit_id").aggregate(
         **{feature.code: feature.build(table, as_of) for feature in features}
     )
+
+
+def _counted_rows(table, name, keys, features, as_of):
+    """Conditions that leave out the rows that none of the definitions counts.
+
+    Grouping is what takes time, so rows are best left out before it.
+    """
+    # A row without the key belongs to none of its values.
+    yield from (table[key].notnull() for key in keys)
+    windows = [feature.window for feature in features]
+    if all(windows):
+        column = table[HAPPENED.get(name, "known_at")]
+        yield within(column, as_of, max(windows))
+    subjects = {feature.where for feature in features}
+    if len(subjects) == 1 and (where := subjects.pop()):
+        yield condition(table, where)
 
 
 def _band(column, as_of):

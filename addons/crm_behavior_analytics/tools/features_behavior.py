@@ -11,6 +11,7 @@ Table ``events`` (times naive UTC), a row an event:
   there is none; ``gap_days``: days since that one, only where a visit starts
 """
 
+from .event_names import TECHNICAL_EVENTS
 from .feature_parts import (
     Subject,
     aggregate,
@@ -46,7 +47,10 @@ def _tracked(code, event):
 
 ACTIVE = _subject("active", ("type", "!=", "identify"))
 PAGES = _subject("page_views", ("type", "=", "page"))
-ACTIONS = _subject("actions", ("type", "=", "track"))
+# what a customer did, without what the tracking script tells by itself
+ACTIONS = _subject(
+    "actions", ("type", "=", "track"), ("event", "not in", TECHNICAL_EVENTS)
+)
 VISITS = _subject("visits", ("starts_visit", "is", True), category="rhythm")
 # Segment's names of the events of a shop
 PRODUCTS = _tracked("product_views", "Product Viewed")
