@@ -1,0 +1,107 @@
+import { deserializeDate, formatDate } from "@web/core/l10n/dates";
+import { _t } from "@web/core/l10n/translation";
+import { registry } from "@web/core/registry";
+
+import { Reading } from "./reading";
+
+const SHADES = 10;
+
+/** The cohorts of a retention as a triangle. */
+export class Retention extends Reading {
+    static template = "crm_behavior_analytics.Retention";
+
+    get cohorts() {
+        return this.state.result.cohorts;
+    }
+
+    get isEmpty() {
+        return !this.cohorts.some((cohort) => cohort.count);
+    }
+
+    /** What the columns are called: how many periods after the first. */
+    get columns() {
+        const words = {
+            day: (number) => (number ? _t("Day %s", number) : _t("Same day")),
+            week: (number) => (number ? _t("Week %s", number) : _t("Same week")),
+            month: (number) => (number ? _t("Month %s", number) : _t("Same month")),
+        }[this.state.result.granularity];
+        return this.cohorts.map((_cohort, number) => words(number));
+    }
+
+    /** The whole table in one sentence, of the first period that is over. */
+    get summary() {
+        const number = this.state.result.average[1]?.of ? 1 : 0;
+        const average = this.state.result.average[number];
+        if (!average.of) {
+            return "";
+        }
+        return _t("%(column)s: %(share)s of %(count)s were back.", {
+            column: this.columns[number],
+            share: this.percent(average.rate),
+            count: this.number(average.of),
+        });
+    }
+
+    label(cohort) {
+        const start = deserializeDate(cohort.start);
+        if (this.state.result.granularity === "month") {
+            return start.toLocaleString({ year: "numeric", month: "short" });
+        }
+        return formatDate(start);
+    }
+
+    /** One of the shades, from white to full. */
+    shade(cell) {
+        return `o_behavior_shade_${Math.ceil(SHADES * (cell.rate || 0))}`;
+    }
+
+    describe(cohort, cell, number) {
+        const words = {
+            cohort: this.label(cohort),
+            column: this.columns[number],
+            count: this.number(cell.count),
+            of: this.number(cohort.count),
+        };
+        return cell.state === "open"
+            ? _t("Came %(cohort)s, %(column)s: %(count)s of %(of)s so far; not over yet", words)
+            : _t("Came %(cohort)s, %(column)s: %(count)s of %(of)s", words);
+    }
+
+    sizeTitle(cohort) {
+        return _t("%s known customers", this.number(cohort.known));
+    }
+
+    argsOf(cohort, number = null) {
+        return { start: cohort.start, number };
+    }
+
+    download() {
+        const columns = this.columns;
+        this.downloadRows([
+            [
+                _t("Came"),
+                _t("People"),
+                _t("Known customers"),
+                ...columns.flatMap((column) => [column, _t("%s, share", column)]),
+                _t("Not over yet"),
+            ],
+            ...this.cohorts.map((cohort) => [
+                cohort.start,
+                cohort.count,
+                cohort.known,
+                ...cohort.cells.flatMap((cell) =>
+                    cell.state === "future" ? [null, null] : [cell.count, cell.rate]
+                ),
+                columns[cohort.cells.findIndex((cell) => cell.state === "open")],
+            ]),
+            [
+                _t("Weighted average"),
+                null,
+                null,
+                ...this.state.result.average.flatMap((one) => [null, one.rate]),
+            ],
+        ]);
+    }
+}
+
+registry.category("view_widgets").add("behavior_retention", { component: Retention });
