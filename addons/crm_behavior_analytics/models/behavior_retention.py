@@ -199,6 +199,9 @@ class BehaviorRetention(models.Model):
         """
         self.ensure_one()
         self.check_access("read")
+        return self._action_at(fields.Datetime.now(), start, number, segment)
+
+    def _action_at(self, now, start, number=None, segment=False):
         start = date.fromisoformat(start)
         words = {"retention": self.display_name, "start": start.isoformat()}
         if number is None:
@@ -211,7 +214,7 @@ class BehaviorRetention(models.Model):
                 "%(retention)s: came %(start)s, back %(period)s", **words
             )
             people = SQL("back WHERE start = %s AND period = %s", start, period)
-        _today, starts = self._get_starts(fields.Datetime.now())
+        _today, starts = self._get_starts(now)
         rows = self._fetch(
             lambda: SQL(
                 "%s SELECT customer FROM %s AND customer IS NOT NULL"
