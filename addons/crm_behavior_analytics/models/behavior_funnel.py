@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Command, Domain
 from odoo.tools import SQL, LazyTranslate
 
@@ -114,11 +114,9 @@ class BehaviorFunnel(models.Model):
     @api.constrains("step_ids")
     def _check_step_ids(self):
         for funnel in self:
-            if not 2 <= len(funnel.step_ids) <= MAX_STEPS:
+            if len(funnel.step_ids) > MAX_STEPS:
                 raise ValidationError(
-                    self.env._(
-                        "A funnel has between 2 and %(most)s steps.", most=MAX_STEPS
-                    )
+                    self.env._("A funnel has at most %(most)s steps.", most=MAX_STEPS)
                 )
 
     @api.constrains("period", "date_from", "date_to")
@@ -154,6 +152,8 @@ class BehaviorFunnel(models.Model):
         since, until, first_day, last_day = self._get_bounds(now)
         steps = self.step_ids.sorted("sequence")
         size = len(steps)
+        if size < 2:
+            raise UserError(self.env._("Add steps: a funnel has at least two."))
         rows = self._fetch(lambda: self._figures_sql(since, until, now))
         [total] = [row for row in rows if row[0]]
         counts, events = _counts(total, size), total[3 + 4 * size : 3 + 5 * size]

@@ -461,12 +461,14 @@ class TestFunnel(ReadingCase):
 
     def test_bad_settings(self):
         for values in (
-            {"step_ids": [Command.create({"event": "Alone"})]},
+            {"step_ids": [Command.create({"event": "Many"}) for _step in range(11)]},
             {"date_from": "2020-11-30"},
             {"date_to": False},
         ):
             with self.subTest(values=values), self.assertRaises(ValidationError):
                 self._funnel(["In", "Out"], **values)
+        with self.assertRaisesRegex(UserError, "at least two"):
+            self._funnel(["Alone"]).read_result()
         funnel = self._funnel(["In", "Out"])
         with self.assertRaises(ValidationError):
             funnel.step_ids[0].domain = "[('nothing', '=', 1)]"

@@ -40,6 +40,47 @@ export class Funnel extends Reading {
             : "";
     }
 
+    get times() {
+        const { first_day, last_day } = this.state.result;
+        return { first: this.day(first_day), last: this.day(last_day) };
+    }
+
+    get emptyText() {
+        return _t(
+            "From %(first)s to %(last)s. Verify the first step (%(step)s), or choose a longer time.",
+            { ...this.times, step: this.steps[0].name }
+        );
+    }
+
+    get periodText() {
+        const { zone, window_days } = this.state.result;
+        return _t(
+            "First step from %(first)s to %(last)s (%(zone)s), %(days)s days to get through.",
+            { ...this.times, zone, days: window_days }
+        );
+    }
+
+    get pendingText() {
+        const { pending } = this.state.result;
+        return pending
+            ? _t(
+                  "%s are still within these days and may yet get through.",
+                  this.number(pending)
+              )
+            : "";
+    }
+
+    /** Who went on from a step to the next one, and how soon. */
+    wentOn(next) {
+        const share = this.percent(next.of_previous);
+        return next.count
+            ? _t("%(share)s went on, half of them within %(time)s", {
+                  share,
+                  time: this.span(next.seconds),
+              })
+            : _t("%s went on", share);
+    }
+
     /** How wide the bar of a step is, in percent. */
     width(step) {
         return 100 * (step.of_first || 0);
@@ -56,7 +97,9 @@ export class Funnel extends Reading {
         const known = lost ? step.lost_known : step.known;
         return {
             known,
-            title: known ? "" : _t("None of them is a known customer"),
+            title: known
+                ? _t("Show the customers who reached “%s”", step.name)
+                : _t("None of them is a known customer"),
             args: { step: index + 1, lost },
         };
     }

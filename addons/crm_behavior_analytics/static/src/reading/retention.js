@@ -42,6 +42,20 @@ export class Retention extends Reading {
         });
     }
 
+    get emptyText() {
+        return _t(
+            "Nobody did the first event for the first time since %s. Verify the event, or look further back.",
+            this.day(this.cohorts[0].start)
+        );
+    }
+
+    get explanation() {
+        return _t(
+            "People by when they came for the first time (%s), and how many of them were back. Hatched: not over yet, so the figure still grows.",
+            this.state.result.zone
+        );
+    }
+
     label(cohort) {
         const start = deserializeDate(cohort.start);
         if (this.state.result.granularity === "month") {
@@ -68,7 +82,7 @@ export class Retention extends Reading {
     }
 
     sizeTitle(cohort) {
-        return _t("%s known customers", this.number(cohort.known));
+        return _t("Known customers: %s", this.number(cohort.known));
     }
 
     argsOf(cohort, number = null) {
