@@ -252,7 +252,9 @@ def test_funnel_and_retention(browser, odoo_server, shop, language):
     ) as page:
         read_figures(page, server, shop, "funnel", language)
         assert words["summary"] in page.inner_text(".o_behavior_funnel_summary")
-        figures = rpc(page, "behavior.funnel", "read_result", [shop["readings"]["funnel"]])
+        figures = rpc(
+            page, "behavior.funnel", "read_result", [shop["readings"]["funnel"]]
+        )
         steps = page.locator(".o_behavior_funnel_step")
         assert steps.count() == len(figures["steps"]) == 4
         for place, step in enumerate(figures["steps"]):

@@ -440,6 +440,4 @@ class BehaviorFunnel(models.Model):
 
 
 def _counts(row, size):
-    return [
-        tool.Count(row[3 + place], row[3 + size + place]) for place in range(size)
-    ]
+    return [tool.Count(row[3 + place], row[3 + size + place]) for place in range(size)]

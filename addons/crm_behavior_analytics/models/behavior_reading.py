@@ -123,7 +123,8 @@ class BehaviorReading(models.AbstractModel):
     def _get_asked_fields(self):
         """The names of the fields of a customer that are asked for, with models."""
         domain = Domain(parse_domain(self.customer_domain))
-        return sorted({str(field) for field in asked_fields(self.env["res.partner"], domain)})
+        asked = asked_fields(self.env["res.partner"], domain)
+        return sorted({str(field) for field in asked})
 
     def _units_sql(self, conditions, domain, since=None, value=None):
         """The events that meet some conditions, each with whose it is.

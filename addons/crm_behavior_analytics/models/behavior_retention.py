@@ -27,9 +27,7 @@ class BehaviorRetention(models.Model):
     first_type = fields.Selection(
         EVENT_TYPES, "First Event Is a", default="page", help="Empty: any."
     )
-    first_event = fields.Char(
-        "First Event", help="The exact name of the event; empty: any."
-    )
+    first_event = fields.Char(help="The exact name of the event; empty: any.")
     first_page = fields.Char("First Page Contains")
     first_domain = fields.Char("More on the First Event", default="[]")
     return_type = fields.Selection(

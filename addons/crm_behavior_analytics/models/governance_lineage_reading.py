@@ -2,11 +2,15 @@ from odoo import api, models
 
 from odoo.addons.crm_data_governance.tools.lineage import Edge
 
-KINDS = {"behavior_funnel": "behavior.funnel", "behavior_retention": "behavior.retention"}
+KINDS = {
+    "behavior_funnel": "behavior.funnel",
+    "behavior_retention": "behavior.retention",
+}
 EVENT_FIELDS = ("type", "event", "timestamp", "partner_id")
 
 
 class GovernanceLineage(models.AbstractModel):
+    _name = "governance.lineage"
     _inherit = "governance.lineage"
 
     @api.model
@@ -14,7 +18,9 @@ class GovernanceLineage(models.AbstractModel):
         """Events → funnels and retentions, and the customers by whom they filter."""
         yield from super()._lineage_edges()
         for kind, model in KINDS.items():
-            for reading in self.env[model].search([]):
+            for reading in self.env[model].search_fetch(
+                [], ["customer_domain", "segment_id"]
+            ):
                 node = f"{kind}:{reading.id}"
                 for field in EVENT_FIELDS:
                     yield Edge(f"behavior.event.{field}", node, "reading")
@@ -42,6 +48,7 @@ class GovernanceLineage(models.AbstractModel):
 
 
 class GovernanceLineageEdge(models.Model):
+    _name = "governance.lineage.edge"
     _inherit = "governance.lineage.edge"
 
     @api.model

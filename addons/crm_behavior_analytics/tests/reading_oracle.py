@@ -88,8 +88,10 @@ def moment(day):
 
 
 def _ordered(found, unit):
-    own = [(one["at"], place, one) for place, one in enumerate(found)]
-    return [one for _at, _place, one in sorted(own, key=lambda entry: entry[:2]) if one["unit"] == unit]
+    # stable: equal moments stay in the order of arrival
+    return sorted(
+        (one for one in found if one["unit"] == unit), key=lambda one: one["at"]
+    )
 
 
 def _period(event, periods):

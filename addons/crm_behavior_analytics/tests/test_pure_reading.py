@@ -79,6 +79,4 @@ class TestReadingTools(BaseCase):
         self.assertEqual(table["cohorts"][0]["cells"][1]["rate"], 0.5)
         self.assertIsNone(table["cohorts"][2]["cells"][0]["rate"])
         # 6 of 40; 5 of 10, without the 3 of 30 so far; nothing is over
-        self.assertEqual(
-            [one["rate"] for one in table["average"]], [0.15, 0.5, None]
-        )
+        self.assertEqual([one["rate"] for one in table["average"]], [0.15, 0.5, None])

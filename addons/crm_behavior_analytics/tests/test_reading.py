@@ -499,9 +499,7 @@ class TestFunnel(ReadingCase):
         edges = {
             edge.source for edge in lineage._lineage_edges() if edge.target == node
         }
-        self.assertLessEqual(
-            {"behavior.event.event", "res.partner.country_id"}, edges
-        )
+        self.assertLessEqual({"behavior.event.event", "res.partner.country_id"}, edges)
         self.assertIn(funnel.name, lineage._lineage_labels([node])[node])
 
     def test_demo(self):
