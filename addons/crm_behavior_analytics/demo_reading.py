@@ -9,7 +9,7 @@ AGENTS = (
     "Mozilla/5.0 (iPhone; Mobi) MicroMessenger/8.0.60",
 )
 PRODUCTS = ("C-ESP", "C-GRIND", "C-KETTLE")
-DAYS = 80
+DAYS = 170
 #: what share goes on to the cart from each kind of client, and to the order
 TO_PRODUCT, TO_CART, TO_ORDER = (0.75, 0.7, 0.65), (0.45, 0.3, 0.5), (0.7, 0.5, 0.6)
 
@@ -17,7 +17,7 @@ TO_PRODUCT, TO_CART, TO_ORDER = (0.75, 0.7, 0.65), (0.45, 0.3, 0.5), (0.7, 0.5, 
 def shop_visits(now, seed, visitors, names=()):
     """Visits as messages for ``behavior.event._track``, the same for a seed.
 
-    :param datetime now: naive UTC; all lies between one and eighty days before it
+    :param datetime now: naive UTC; all lies between one and 170 days before it
     :param int seed: also of the ids of visitors and messages
     :param int visitors: how many of whom nobody knows who they are
     :param names: user IDs of known customers, who come more often

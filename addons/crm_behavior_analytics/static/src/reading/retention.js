@@ -10,8 +10,21 @@ const SHADES = 10;
 export class Retention extends Reading {
     static template = "crm_behavior_analytics.Retention";
 
+    /** The cohorts from the first one that has somebody on. */
     get cohorts() {
-        return this.state.result.cohorts;
+        const { cohorts } = this.state.result;
+        const before = Math.max(
+            cohorts.findIndex((cohort) => cohort.count),
+            0
+        );
+        const shown = cohorts.length - before;
+        return cohorts
+            .slice(before)
+            .map((cohort) => ({ ...cohort, cells: cohort.cells.slice(0, shown) }));
+    }
+
+    get averages() {
+        return this.state.result.average.slice(0, this.cohorts.length);
     }
 
     get isEmpty() {
@@ -112,7 +125,7 @@ export class Retention extends Reading {
                 _t("Weighted average"),
                 null,
                 null,
-                ...this.state.result.average.flatMap((one) => [null, one.rate]),
+                ...this.averages.flatMap((one) => [null, one.rate]),
             ],
         ]);
     }
