@@ -26,6 +26,8 @@ SCREENS = (
     "walk-policy",
     "walk-lineage",
     "live-shop",
+    "funnel",
+    "retention",
     "identity-review",
     "identity-merge",
 )

@@ -22,6 +22,7 @@
     "data": [
         "security/crm_behavior_analytics_groups.xml",
         "security/crm_behavior_analytics_security.xml",
+        "security/behavior_reading_security.xml",
         "security/ir.model.access.csv",
         "data/ir_cron_data.xml",
         "data/behavior_data.xml",
@@ -29,6 +30,8 @@
         "wizards/behavior_source_check_views.xml",
         "views/behavior_event_views.xml",
         "views/behavior_live_views.xml",
+        "views/behavior_funnel_views.xml",
+        "views/behavior_retention_views.xml",
         "views/behavior_source_views.xml",
         "views/behavior_feature_views.xml",
         "views/behavior_lake_part_views.xml",
@@ -42,9 +45,13 @@
         "demo/behavior_source_demo.xml",
         "demo/behavior_event_demo.xml",
         "demo/behavior_prediction_demo.xml",
+        "demo/behavior_reading_demo.xml",
     ],
     "assets": {
-        "web.assets_backend": ["crm_behavior_analytics/static/src/live_stream/**/*"],
+        "web.assets_backend": [
+            "crm_behavior_analytics/static/src/live_stream/**/*",
+            "crm_behavior_analytics/static/src/reading/**/*",
+        ],
         "web.assets_frontend": [
             "crm_behavior_analytics/static/src/interactions/**/*",
         ],

@@ -2,7 +2,8 @@
 
 Pages of the shop, the contact form and an account on the Odoo website; the live stream
 shows what arrives while it happens; once the visitor has an account, all of it stands
-on the customer's timeline within five seconds.
+on the customer's timeline within five seconds. The funnel and the retention of the
+demonstration show figures, and a click shows the customers behind them.
 """
 
 import re
@@ -22,6 +23,8 @@ WORDS = {
         "refused": "Refused",
         "reason": "The type of the message is unknown.",
         "saw": "Saw /shop on Web shop",
+        "summary": "got from “Visit” to “Order”",
+        "average": "Weighted average",
     },
     "zh_CN": {
         "name": "林晓",
@@ -31,6 +34,8 @@ WORDS = {
         "refused": "拒收",
         "reason": "消息类型未知。",
         "saw": "/zh_CN/shop",
+        "summary": "从“访问”走到“下单”",
+        "average": "加权平均",
     },
 }
 # An account and a cookies bar for everybody, and the origin of the website among
@@ -49,7 +54,11 @@ for language in ("en_US", "zh_CN"):
     }})
     empty[language] = [source.id, source.issue_key()]
 env.cr.commit()
-answer({{"shop": shop.id, "empty": empty}})
+mall = env.ref("crm_omnichannel.company_shanghai_demo")
+answer({{"shop": shop.id, "empty": empty, "company": mall.id, "readings": {{
+    kind: env.ref(f"crm_behavior_analytics.behavior_{{kind}}_shanghai_demo").id
+    for kind in ("funnel", "retention")
+}}}})
 """
 TIMELINE_SECONDS = 5
 
@@ -212,3 +221,70 @@ def test_from_nobody_to_a_customer(browser, odoo_server, shop, language):
         if rpc(page, "behavior.score", "search_count", []):
             open_action(page, server, "crm_behavior_analytics.behavior_score_action")
             shoot(page, f"behavior-scores-{language}")
+
+
+def read_figures(page, server, facts, kind, language):
+    """Open a funnel or a retention; wait for its figures and take their picture."""
+    open_action(
+        page,
+        server,
+        f"crm_behavior_analytics.behavior_{kind}_action",
+        facts["readings"][kind],
+    )
+    page.wait_for_selector(f".o_behavior_{kind}_summary")
+    settle(page)
+    shoot(page, f"{kind}-{language}")
+
+
+def count_customers(page):
+    """How many customers the list that a click has opened shows in all."""
+    page.wait_for_selector(".o_list_view .o_data_row")
+    settle(page)
+    return int(re.sub(r"\D", "", page.inner_text(".o_pager_limit")))
+
+
+@pytest.mark.parametrize("language", ["en_US", "zh_CN"])
+def test_funnel_and_retention(browser, odoo_server, shop, language):
+    server, words = odoo_server, WORDS[language]
+    login = ADMINISTRATORS[language]
+    with signed_in(
+        browser, server, login, language, companies=[shop["company"]]
+    ) as page:
+        read_figures(page, server, shop, "funnel", language)
+        assert words["summary"] in page.inner_text(".o_behavior_funnel_summary")
+        figures = rpc(
+            page, "behavior.funnel", "read_result", [shop["readings"]["funnel"]]
+        )
+        steps = page.locator(".o_behavior_funnel_step")
+        assert steps.count() == len(figures["steps"]) == 4
+        for place, step in enumerate(figures["steps"]):
+            shown = steps.nth(place).locator(".o_behavior_funnel_count").inner_text()
+            assert int(shown.replace(",", "")) == step["count"] > 0
+        # by the keyboard, as everything here
+        page.locator("[data-step='2'] .o_behavior_funnel_bar").focus()
+        page.keyboard.press("Enter")
+        assert count_customers(page) == figures["steps"][1]["known"]
+        page.go_back()
+        number, lost = next(
+            (place, step["lost_known"])
+            for place, step in enumerate(figures["steps"], 1)
+            if step["lost_known"]
+        )
+        page.click(f"[data-step='{number}'] .o_behavior_funnel_lost")
+        assert count_customers(page) == lost
+
+        read_figures(page, server, shop, "retention", language)
+        average = page.inner_text(".o_behavior_retention_average")
+        assert words["average"] in average
+        assert "%" in average
+        table = rpc(
+            page, "behavior.retention", "read_result", [shop["readings"]["retention"]]
+        )
+        start, number, known = next(
+            (cohort["start"], number, cell["known"])
+            for cohort in table["cohorts"]
+            for number, cell in enumerate(cohort["cells"])
+            if cell["known"]
+        )
+        page.click(f"[data-start='{start}'] [data-number='{number}'] button")
+        assert count_customers(page) == known

@@ -10,6 +10,8 @@ from . import (
     test_orders,
     test_labels,
     test_prediction,
+    test_pure_reading,
+    test_reading,
     test_serving,
     test_tracking,
     test_tracking_http,
