@@ -12,8 +12,6 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from pypinyin import Style, lazy_pinyin
-
 from .blocked import is_blocked
 from .normalisers import BadValue, day, is_han, join_name, split_name
 from .normalisers import email as clean_email
@@ -148,6 +146,9 @@ def pinyin(text):
     """Return Chinese signs as pinyin without tones; everything else as it is."""
     if text.isascii():
         return text
+    # here: its dictionary takes a while to read, and many records need none
+    from pypinyin import Style, lazy_pinyin
+
     return "".join(lazy_pinyin(text, style=Style.NORMAL, errors=lambda part: part))
 
 
