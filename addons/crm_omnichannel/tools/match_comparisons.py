@@ -260,7 +260,7 @@ FIRM_NAME = Comparison(
             "near_words",
             # three bytes are one Chinese sign
             Same("numbers") & (Near("given", 0.88) | Edits("name", 3, 6)),
-            0.06,
+            0.08,
             1e-3,
             0.05,
             against=True,
