@@ -73,6 +73,19 @@ MESSAGES = {
     "one_place": _lt(
         "What agrees is shared by people of one household, office or building too"
     ),
+    # what a run could not learn
+    "match_few": _lt(
+        "There are fewer than %(fewest)s %(kind)s to learn from: the starting weights"
+        " count."
+    ),
+    "match_refused": _lt(
+        "Nothing was learned from the %(kind)s of the same %(field)s (%(pairs)s"
+        " pairs): there are no duplicates among them, or nothing but duplicates."
+    ),
+    "match_disbelieved": _lt(
+        "Nothing was learned from the %(kind)s of the same %(field)s (%(pairs)s"
+        " pairs): %(matches)s would be duplicates, far more than there can be."
+    ),
     # how much an answer weighs
     "weight.5": _lt("speaks very strongly for one customer"),
     "weight.4": _lt("speaks strongly for one customer"),
@@ -81,6 +94,17 @@ MESSAGES = {
     "weight.1": _lt("speaks against it"),
     "weight.0": _lt("speaks strongly against it"),
 }
+#: how a note calls the kinds of records, and the field of a column of learning
+KINDS = {"person": _lt("people"), "company": _lt("companies")}
+FIELDS = {
+    "words": "name",
+    "birthdate": "omni_birthdate",
+    "email": "email",
+    "phone": "phone",
+    "zip": "zip",
+    "vat": "vat",
+    "domain": "website",
+}
 #: the least bits of each weight above 0
 WEIGHTS = (-4.0, -1.5, 1.5, 5.0, 10.0)
 
@@ -88,6 +112,17 @@ WEIGHTS = (-4.0, -1.5, 1.5, 5.0, 10.0)
 def render(env, code):
     """Return the text of an answer in the language of the environment."""
     return governance.render(env, MESSAGES, code)
+
+
+def render_note(env, code, params):
+    """Return the text of a note of a run in the language of the environment."""
+    field = env["res.partner"]._fields.get(FIELDS.get(params.get("column")))
+    shown = {
+        **params,
+        "kind": governance.render(env, KINDS, params["kind"]),
+        "field": field._description_string(env) if field else "",
+    }
+    return governance.render(env, MESSAGES, code, shown)
 
 
 def weight_code(bits):

@@ -1,32 +1,36 @@
-"""Identity on FEBRL 4 without the social-security number, beside plain Splink.
+"""Identity beside plain Splink: held-out sets, and FEBRL 4 the product's own way.
 
 The product's own way: two channels land the two files over HTTP, the records are
 processed, a matching run over all is gathered, carried out by the runner in a process
-of its own and collected; the pairs are what then stands in ``omni.match``. Plain Splink
-gets the two files with their columns as they are, links the one to the other and takes
-its pairs from a probability of .95 on.
+of its own and collected; the pairs are what then stands in ``omni.match``.
+
+Times are compared like with like. *The matcher alone*: from a data frame to pairs, on
+both sides in this process. *The run*: from the button (records in the database) to the
+queue in the database, its process included, beside a process of plain Splink from its
+start, with the files on disk, to a file of pairs.
+
+None of the social-security numbers of FEBRL is used on either side.
 """
 
 import importlib.util
 import json
-import logging
 import os
+import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
-
-import pandas as pd
-import splink.comparison_library as cl
-from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from figures import figure, percentile
 
 from scripts import databases
+from tests import matching_sets, plain_splink
 from tests.conftest import OdooServer, run_shell
 from tests.febrl import dataset
+from tests.matching_sets import as_sent, quality
 
 _spec = importlib.util.spec_from_file_location(
     "tools_loader",
@@ -36,12 +40,14 @@ _loader = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_loader)
 _loader.install([str(Path(__file__).resolve().parents[2] / "addons")])
 
-from crm_omnichannel_tools import matcher  # noqa: E402
+from crm_omnichannel_tools import match_model, matcher  # noqa: E402
 
+ROOT = Path(__file__).resolve().parents[2]
 LOGS = Path(os.environ["ODOO_DATA_DIR"]).parent / "logs"
 FILES = ("dataset4a", "dataset4b")
-TRUE_PAIRS = 5_000
-PLAIN_FROM = 0.95
+#: the default thresholds of the addon
+MERGE_FROM = 0.95
+PLAIN = f"plain Splink from {plain_splink.PROBABILITY}"
 CHANNELS = f"""
 mapping = env.ref("crm_omnichannel.omni_mapping_people").copy({{"name": "FEBRL"}})
 keys = {{}}
@@ -106,74 +112,53 @@ answer(times)
 """
 
 
-def person_of(record_id):
-    """The number of the person in a FEBRL id such as ``rec-1070-org``."""
-    return record_id.split("-")[1]
-
-
-def quality(pairs):
-    """Return ``(F1, precision, recall)`` of pairs of FEBRL ids."""
-    right = sum(person_of(one) == person_of(other) for one, other in pairs)
-    precision, recall = right / len(pairs), right / TRUE_PAIRS
-    return 2 * precision * recall / (precision + recall), precision, recall
-
-
-def plain_splink(frames):
-    """Return ``(pairs, seconds)`` of Splink as its guide shows it."""
+def compare(known):
+    """The matcher alone and plain Splink on one set, from a data frame to pairs."""
+    plain_pairs, plain_seconds = plain_splink.timed(known.plain, known.settings)
     started = time.monotonic()
-    api = DuckDBAPI()
-    names = ("given_name", "surname", "date_of_birth", "postcode")
-    linker = Linker(
-        [api.register(frame) for frame in frames],
-        SettingsCreator(
-            link_type="link_only",
-            unique_id_column_name="rec_id",
-            blocking_rules_to_generate_predictions=[block_on(name) for name in names],
-            comparisons=[
-                cl.NameComparison("given_name").configure(
-                    term_frequency_adjustments=True
-                ),
-                cl.NameComparison("surname").configure(term_frequency_adjustments=True),
-                cl.DamerauLevenshteinAtThresholds("date_of_birth", [1, 2]),
-                cl.JaroWinklerAtThresholds("address_1", [0.9]),
-                cl.LevenshteinAtThresholds("postcode", [1, 2]),
-                cl.JaroWinklerAtThresholds("suburb", [0.9]),
-                cl.ExactMatch("street_number"),
-                cl.ExactMatch("state"),
-            ],
-        ),
-        log_level=logging.ERROR,
-    )
-    training = linker.training
-    training.estimate_probability_two_random_records_match(
-        [block_on("given_name", "surname", "date_of_birth")], recall=0.6
-    )
-    training.estimate_u_using_random_sampling(max_pairs=1e6, seed=1)
-    for name in ("date_of_birth", "postcode"):
-        training.estimate_parameters_using_expectation_maximisation(block_on(name))
-    found = linker.inference.predict(threshold_match_probability=PLAIN_FROM)
-    found = found.as_pandas_dataframe()
-    pairs = list(zip(found["rec_id_l"], found["rec_id_r"], strict=True))
-    return pairs, time.monotonic() - started
-
-
-def matcher_alone(rows):
-    """Return ``(pairs, seconds)`` of the addon's matcher on the same records, from a
-    data frame to pairs as plain Splink is timed."""
-    names = {"birthday": "birthdate", "postcode": "zip"}
-    sent = pd.DataFrame([as_sent(row) for row in rows]).replace("", None)
-    records = sent.rename(columns=names).assign(
-        name=(sent["given_name"].fillna("") + " " + sent["surname"].fillna("")),
-        unique_id=range(1, len(sent) + 1),
-        is_company=False,
-    )
-    started = time.monotonic()
-    found = matcher.match(records).pairs
+    found = matcher.match(known.records).pairs
     seconds = time.monotonic() - started
-    ids = sent["id"].to_numpy()
-    return list(
-        zip(ids[found["left"] - 1], ids[found["right"] - 1], strict=True)
-    ), seconds
+    proposed, unasked, likely = set(), set(), set()
+    for pair in found.itertuples():
+        ends = pair.left, pair.right
+        proposed.add(ends)
+        if pair.probability >= MERGE_FROM:
+            likely.add(ends)
+            if not match_model.contradicts(pair.answers):
+                unasked.add(ends)
+    plain = quality(plain_pairs, known.truth)
+    for what, pairs in (
+        ("merged or proposed", proposed),
+        (f"of a probability from {MERGE_FROM}", likely),
+        ("merged unasked", unasked),
+    ):
+        mine = quality(pairs, known.truth)
+        for name, value, theirs in zip(
+            ("F1", "precision", "recall"), mine, plain, strict=True
+        ):
+            figure(f"{known.name}, {name} {what}", value, "", PLAIN, theirs)
+    figure(
+        f"{known.name}, the matcher alone, learning included",
+        seconds,
+        "s",
+        "plain Splink",
+        plain_seconds,
+    )
+    return plain
+
+
+def plain_process(known):
+    """Return the seconds of a process of plain Splink, from files to a file."""
+    with tempfile.TemporaryDirectory() as path:
+        folder = Path(path)
+        for number, frame in enumerate(known.plain):
+            frame.to_csv(folder / f"{number}.csv", index=False)
+        (folder / "settings.json").write_text(json.dumps(known.settings))
+        started = time.monotonic()
+        subprocess.run(
+            [sys.executable, "-m", "tests.plain_splink", path], cwd=ROOT, check=True
+        )
+        return time.monotonic() - started
 
 
 def land(server, keys, rows):
@@ -192,54 +177,15 @@ def land(server, keys, rows):
         assert answer["accepted"] == len(lines), answer
 
 
-def as_sent(row):
-    """A FEBRL row as a shop would send it, without the social-security number."""
-    return {
-        "id": row["rec_id"],
-        "given_name": row["given_name"],
-        "surname": row["surname"],
-        "street": f"{row['street_number']} {row['address_1']}".strip(),
-        "street2": row["address_2"],
-        "city": row["suburb"],
-        "postcode": row["postcode"],
-        "state": row["state"],
-        "birthday": _date(row["date_of_birth"]),
-    }
-
-
-def _date(text):
-    """19320231 is no date: the set has such errors, a shop's form does not."""
-    try:
-        return time.strftime("%Y-%m-%d", time.strptime(text, "%Y%m%d"))
-    except ValueError:
-        return ""
-
-
 def main():
+    for known in matching_sets.held_out():
+        compare(known)
+    known = matching_sets.febrl("FEBRL 4", *FILES)
+    plain = compare(known)
     rows = {name: list(dataset(name)) for name in FILES}
-    frames = [
-        pd.DataFrame(rows[name]).replace("", None).drop(columns="soc_sec_id")
-        for name in FILES
-    ]
-    plain_pairs, plain_seconds = plain_splink(frames)
-    plain = quality(plain_pairs)
-    alone_pairs, alone_seconds = matcher_alone(
-        [row for name in FILES for row in rows[name]]
-    )
-    figure(
-        "matcher alone on FEBRL 4, F1 from its default threshold",
-        quality(alone_pairs)[0],
-        "",
-        f"plain Splink from {PLAIN_FROM}",
-        plain[0],
-    )
-    figure(
-        "matcher alone on FEBRL 4, learning included",
-        alone_seconds,
-        "s",
-        "plain Splink",
-        plain_seconds,
-    )
+    number = {}
+    for row in (row for name in FILES for row in rows[name]):
+        number[row["rec_id"]] = len(number) + 1
     database = databases.copy(os.environ["CRM_TEST_TEMPLATE"], "crm_test_bench")
     server = OdooServer(
         database, LOGS / "bench.log", workers=2, **{"max-cron-threads": 0}
@@ -255,37 +201,33 @@ def main():
     finally:
         server.stop()
         databases.drop(database)
+    plain_seconds = plain_process(known)
     sys.stderr.write(f"{done} records were processed\n")
-    ours = quality([pair[:2] for pair in found])
-    for name, mine, theirs in zip(
-        ("F1", "precision", "recall"), ours, plain, strict=True
+
+    def stored(least=0.0, unasked=False):
+        return {
+            tuple(sorted((number[one], number[other])))
+            for one, other, probability, sure in found
+            if probability >= least and (sure or not unasked)
+        }
+
+    for what, pairs in (
+        ("merged or proposed", stored()),
+        (f"of a probability from {MERGE_FROM}", stored(MERGE_FROM)),
+        ("merged unasked", stored(unasked=True)),
     ):
-        figure(
-            f"identity on FEBRL 4, {name} of the pairs merged or proposed",
-            mine,
-            "",
-            f"plain Splink from {PLAIN_FROM}",
-            theirs,
-        )
-    figure(
-        "identity on FEBRL 4, F1 from .95",
-        quality([pair[:2] for pair in found if pair[2] >= PLAIN_FROM])[0],
-        "",
-        f"plain Splink from {PLAIN_FROM}",
-        plain[0],
-    )
-    figure(
-        "pairs merged unasked, precision",
-        quality([pair[:2] for pair in found if pair[3]])[1],
-        "",
-        "pairs merged unasked",
-        sum(pair[3] for pair in found),
-    )
+        for name, mine, theirs in zip(
+            ("F1", "precision", "recall"),
+            quality(pairs, known.truth),
+            plain,
+            strict=True,
+        ):
+            figure(f"identity on FEBRL 4, {name} {what}", mine, "", PLAIN, theirs)
     figure(
         "matching run, from the button to the queue",
         seconds,
         "s",
-        "plain Splink",
+        "a process of plain Splink",
         plain_seconds,
     )
     figure("hint at entry, median", percentile(hints, 0.5), "s", "the target", 0.05)

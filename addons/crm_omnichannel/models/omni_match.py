@@ -2,6 +2,7 @@ import json
 import logging
 
 from markupsafe import Markup
+from psycopg2.extras import Json
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -234,51 +235,89 @@ class OmniMatch(models.Model):
         with (folder / PAIRS).open(encoding="utf-8") as source:
             found = [json.loads(line) for line in source]
         alive = self._alive({end for pair in found for end in pair[:2]})
-        known = {
+        decided = {
             (match.left_id.id, match.right_id.id): match
             for match in self.search_fetch(
-                [], ["left_id", "right_id", "state", "fingerprint"]
+                [("state", "!=", "proposed")],
+                ["left_id", "right_id", "state", "fingerprint"],
             )
         }
-        new, kept, counts = [], set(), {"proposed": 0, "sure": 0}
+        rows = []
         for left, right, probability, answers, place, sure, fingerprint in found:
             if probability < lower or not {left, right} <= alive.keys():
                 continue
-            match = known.get((left, right), self.browse())
+            match = decided.get((left, right), self.browse())
             if match.state == "rejected" and match.fingerprint == fingerprint:
                 continue
             if match.state == "merged":
                 # both are there: a person took the merge back
                 match.write({"state": "rejected", "fingerprint": fingerprint})
                 continue
-            vals = {
-                "probability": probability,
-                "explanation": {
-                    "answers": [
-                        {"code": f"{code}.{level}", "weight": weight}
-                        for code, level, weight in answers
-                    ],
-                    "place": place,
-                },
-                "fingerprint": fingerprint,
-                "sure": unasked and sure and probability >= upper,
-                "refusal_code": False,
-                "refusal_params": False,
-                "state": "proposed",
-                "run_id": run.id,
-                "company_id": alive[left] or alive[right] or False,
-            }
-            counts["sure" if vals["sure"] else "proposed"] += 1
-            if match:
-                match.write(vals)
-                kept.add(match.id)
-            else:
-                new.append({"left_id": left, "right_id": right, **vals})
-        self._take_back(run, kept)
-        self.create(new)
-        if counts["sure"]:
+            rows.append(
+                {
+                    "left_id": left,
+                    "right_id": right,
+                    "probability": probability,
+                    "explanation": {
+                        "answers": [
+                            {"code": f"{code}.{level}", "weight": weight}
+                            for code, level, weight in answers
+                        ],
+                        "place": place,
+                    },
+                    "fingerprint": fingerprint,
+                    "sure": unasked and sure and probability >= upper,
+                    "company_id": alive[left] or alive[right],
+                }
+            )
+        self._propose(run, rows)
+        self._take_back(run)
+        sure = sum(row["sure"] for row in rows)
+        if sure:
             self.env.ref("crm_omnichannel.ir_cron_merge_matches")._trigger()
-        return len(found), counts
+        return len(found), {"proposed": len(rows) - sure, "sure": sure}
+
+    @api.model
+    def _propose(self, run, rows):
+        """Store proposals, new ones and those that are there already, by one statement:
+        there may be as many as there are customers."""
+        self.flush_model()
+        self.env.cr.execute(
+            SQL(
+                """
+                INSERT INTO omni_match AS match (
+                    left_id, right_id, probability, explanation, fingerprint, sure,
+                    company_id, state, run_id,
+                    create_uid, create_date, write_uid, write_date
+                )
+                SELECT
+                    left_id, right_id, probability, explanation, fingerprint, sure,
+                    company_id, 'proposed', %(run)s,
+                    %(user)s, %(now)s, %(user)s, %(now)s
+                FROM jsonb_to_recordset(%(rows)s) AS row (
+                    left_id int, right_id int, probability numeric,
+                    explanation jsonb, fingerprint varchar, sure bool, company_id int
+                )
+                ON CONFLICT (left_id, right_id) DO UPDATE SET
+                    probability = excluded.probability,
+                    explanation = excluded.explanation,
+                    fingerprint = excluded.fingerprint,
+                    sure = excluded.sure,
+                    company_id = excluded.company_id,
+                    state = excluded.state,
+                    run_id = excluded.run_id,
+                    refusal_code = NULL,
+                    refusal_params = NULL,
+                    write_uid = excluded.write_uid,
+                    write_date = excluded.write_date
+                """,
+                run=run.id,
+                user=self.env.uid,
+                now=self.env.cr.now(),
+                rows=Json(rows),
+            )
+        )
+        self.invalidate_model()
 
     @api.model
     def _alive(self, partner_ids):
@@ -295,9 +334,9 @@ class OmniMatch(models.Model):
         )
 
     @api.model
-    def _take_back(self, run, kept):
+    def _take_back(self, run):
         """Delete the proposals that the run could have made and did not."""
-        domain = [("state", "=", "proposed"), ("id", "not in", list(kept))]
+        domain = [("state", "=", "proposed"), ("run_id", "!=", run.id)]
         if run.mode == "fresh":
             domain += [
                 "|",

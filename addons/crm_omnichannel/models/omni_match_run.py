@@ -5,6 +5,7 @@ from odoo import api, fields, models, tools
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
+from ..match_messages import render_note
 from ..tools.match_model import Model
 from ..tools.matching import MODELS, RECORDS
 
@@ -45,9 +46,21 @@ class OmniMatchRun(models.Model):
         "To Be Merged", readonly=True, help="Merged in the background, one by one."
     )
     models = fields.Json(readonly=True, help="The weights that were learned.")
+    notes = fields.Json(
+        readonly=True, help="What could not be learned, as codes and params."
+    )
+    note_text = fields.Text("Notes", compute="_compute_note_text")
     preview = fields.Json(
         readonly=True, help="How many pairs each threshold would merge and propose."
     )
+
+    @api.depends("notes")
+    @api.depends_context("lang")
+    def _compute_note_text(self):
+        for run in self:
+            run.note_text = "\n".join(
+                render_note(self.env, code, params) for code, params in run.notes or ()
+            )
 
     # --- START ---
 
@@ -181,6 +194,7 @@ class OmniMatchRun(models.Model):
                 "sure_count": counts["sure"],
                 "models": json.loads((folder / MODELS).read_text(encoding="utf-8")),
                 "preview": job.result["preview"],
+                "notes": job.result["notes"],
             }
         )
         if run.mode == "full":

@@ -243,6 +243,16 @@ class TestMatch(TransactionCase):
             {pair: p for pair, p in full.items() if set(pair) & set(new.ids)},
         )
 
+    def test_what_could_not_be_learned_is_said(self):
+        self.env.cr.execute("UPDATE res_partner SET active = false WHERE is_company")
+        self.env.invalidate_all()
+        self.make([{"name": "Wapping Timber Ltd", "is_company": True}])
+        run = self.run_match()
+        codes = {code: params for code, params in run.notes}
+        self.assertEqual(codes["match_few"]["kind"], "company")
+        self.assertIn("fewer than 50 companies", run.note_text)
+        self.assertRegex(run.with_context(lang="zh_CN").note_text, "[\u4e00-\u9fff]{6}")
+
     # --- DECISIONS ---
 
     def test_rejected_is_not_proposed_again_unless_changed(self):

@@ -42,7 +42,9 @@ class Level:
 
     ``rare``: the column whose frequencies adjust the weight (a rare name says more).
     ``against``: the two contradict each other here; whatever else agrees, a person has
-    to look before they become one.
+    to look before they become one, but for what ``settled`` says: answers of other
+    comparisons, ``(comparison, level)``, that two different customers of one place do
+    not give.
     """
 
     code: str
@@ -52,6 +54,7 @@ class Level:
     h: "float | None" = SAME
     rare: "str | None" = None
     against: bool = False
+    settled: tuple = ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,12 @@ class Comparison:
     unknown: Term
     levels: tuple
 
+
+# Relatives, flatmates and colleagues with different surnames were not born on one day,
+# and a firm that was renamed keeps its tax ID. Twins share surname and day: nothing
+# settles another given name, nor a generation between two of one name.
+BORN = (("birthdate", "same"), ("birthdate", "swapped"))
+REGISTERED = (("vat", "same"),)
 
 NAME = Comparison(
     "name",
@@ -98,11 +107,26 @@ NAME = Comparison(
             rare="given",
         ),
         Level(
-            "only_family", Crossed("given", "family"), 0.02, 2e-3, 0.03, against=True
+            "only_family",
+            Crossed("given", "family"),
+            0.02,
+            2e-3,
+            0.03,
+            against=True,
+            settled=BORN,
         ),
-        Level("given", Same("given"), 0.02, 3e-3, 0.03, rare="given", against=True),
+        Level(
+            "given",
+            Same("given"),
+            0.02,
+            3e-3,
+            0.03,
+            rare="given",
+            against=True,
+            settled=BORN,
+        ),
         Level("family", Same("family"), 0.02, 3e-3, 0.5, rare="family", against=True),
-        Level("other", None, 0.02, 0.99, 0.374, against=True),
+        Level("other", None, 0.02, 0.99, 0.374, against=True, settled=BORN),
     ),
 )
 BIRTHDATE = Comparison(
@@ -214,10 +238,43 @@ FIRM_NAME = Comparison(
     (
         Level("same", Same("name"), 0.6, 1e-5, 0.01, rare="name"),
         Level("same_words", Same("words"), 0.06, 1e-5, 5e-3, rare="words"),
-        Level("near", Edits("given", 1, 8) | Near("given", 0.96), 0.1, 1e-4, 0.02),
-        Level("within", Within("name", 3), 0.08, 3e-4, 0.1, against=True),
-        Level("near_words", Near("words", 0.9), 0.08, 1e-3, 0.05, against=True),
-        Level("other", None, 0.08, 0.9985, 0.815, against=True),
+        Level(
+            "near",
+            Same("numbers")
+            & (Same("town") | Unknown("town"))
+            & (Edits("given", 1, 6) | Near("given", 0.94)),
+            0.1,
+            1e-4,
+            0.02,
+        ),
+        Level(
+            "within",
+            Same("numbers") & Within("name", 3),
+            0.08,
+            3e-4,
+            0.1,
+            against=True,
+            settled=REGISTERED,
+        ),
+        Level(
+            "near_words",
+            # three bytes are one Chinese sign
+            Same("numbers") & (Near("given", 0.88) | Edits("name", 3, 6)),
+            0.08,
+            1e-3,
+            0.05,
+            against=True,
+            settled=REGISTERED,
+        ),
+        Level(
+            "other",
+            None,
+            0.08,
+            0.9985,
+            0.815,
+            against=True,
+            settled=REGISTERED,
+        ),
     ),
 )
 DOMAIN = Comparison(
@@ -275,6 +332,9 @@ BLOCKS = {
         ("high", "year"),
         ("zip", "house"),
         ("email_user",),
+        ("stems",),
+        ("building",),
+        ("road", "house"),
     ),
     "company": (
         ("vat",),
@@ -282,6 +342,7 @@ BLOCKS = {
         ("domain",),
         ("phone_tail",),
         ("words",),
+        ("given",),
         ("low",),
         ("high",),
         ("road", "house"),

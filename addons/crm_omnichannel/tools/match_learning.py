@@ -8,13 +8,18 @@ Source: Linacre et al., Splink (IJPDS 2022); Winkler, Using the EM Algorithm for
 Computation in the Fellegi-Sunter Model (1988).
 """
 
+import logging
+
 import numpy as np
 from splink import block_on
+from splink.internals.exceptions import SplinkException
 
 from .match_comparisons import LEARN, SURE
 from .match_frames import CROWD
 from .match_model import DUPLICATES, PLACE_RATIO, Model, digest
 from .match_splink import frequencies, linker_of, used_comparisons
+
+_logger = logging.getLogger(__name__)
 
 #: fewer records than this teach nothing
 FEWEST = 50
@@ -32,20 +37,24 @@ SURE_RECALL = 0.7
 
 
 def learn(frame, kind, seed=0):
-    """Return the :class:`Model` of prepared records.
+    """Return ``(the Model of prepared records, notes)``.
 
     :param frame: of :func:`prepared`
     :param int seed: of the random pairs
+    :return: a note is ``[code, params]``: what could not be learned, and why
     """
     model = Model.start(kind, len(frame))
     used = used_comparisons(frame, kind)
+    notes = []
     if len(frame) >= FEWEST and used:
-        _learn_shares(frame, model, used, seed)
+        notes = _learn_shares(frame, model, used, seed)
+    elif len(frame):
+        notes = [["match_few", {"kind": kind, "fewest": FEWEST}]]
     model.counts = {
         name: {digest(value): int(count) for value, count in counts[counts > 2].items()}
         for name, (counts, _table) in frequencies(frame, model, used).items()
     }
-    return model
+    return model, notes
 
 
 def _learn_shares(frame, model, used, seed):
@@ -60,7 +69,7 @@ def _learn_shares(frame, model, used, seed):
     )
     sampled = min(SAMPLE, all_pairs)
     random_shares = _shares(linker._settings_obj.core_model_settings.comparisons, "u")
-    learned = _learn_matches(frame, model, linker, matches)
+    learned, notes = _learn_matches(frame, model, linker, matches)
     for code, levels in model.shares.items():
         for level, shares in levels.items():
             m, weight = learned.get((code, level), (0.0, 0.0))
@@ -74,20 +83,22 @@ def _learn_shares(frame, model, used, seed):
                 shares[1] = (sampled * seen + PAIRS_BEFORE * shares[1]) / (
                     sampled + PAIRS_BEFORE
                 )
+    return notes
 
 
 def _learn_matches(frame, model, linker, matches):
-    """Return ``{(comparison, level): (m, pairs it was learned from)}``.
+    """Return ``({(comparison, level): (m, pairs it was learned from)}, notes)``.
 
     A block in which far more matches are found than there can be was told apart by
     something else than being one customer: it is not believed.
     """
-    sums = {}
+    sums, notes = {}, []
     for column in LEARN[model.kind]:
         sizes = frame[column].value_counts()
-        pairs = (sizes * (sizes - 1) // 2).sum()
+        pairs = int((sizes * (sizes - 1) // 2).sum())
         if pairs < FEWEST:
             continue
+        block = {"kind": model.kind, "column": column, "pairs": pairs}
         try:
             train = linker.training.estimate_parameters_using_expectation_maximisation
             session = train(
@@ -95,20 +106,24 @@ def _learn_matches(frame, model, linker, matches):
                 estimate_without_term_frequencies=True,
                 max_pairs=LEARN_PAIRS if pairs > LEARN_PAIRS else None,
             )
-        except ValueError:
-            # a block without matches: their shares shrink to nothing
+        except (ValueError, SplinkException):
+            # a block without matches, or with nothing else to compare
+            _logger.warning("Splink refuses to learn from %s", block, exc_info=True)
+            notes.append(["match_refused", block])
             continue
         core = session.core_model_settings
         found = core.probability_two_random_records_match * pairs
         if found > 3 * matches:
+            notes.append(["match_disbelieved", {**block, "matches": round(found)}])
             continue
         for key, m in _shares(core.comparisons, "m").items():
             total, weight = sums.get(key, (0.0, 0.0))
             sums[key] = total + m * found, weight + found
-    return {
+    learned = {
         key: (total / weight if weight else 0.0, weight)
         for key, (total, weight) in sums.items()
     }
+    return learned, notes
 
 
 def _shares(comparisons, which):

@@ -26,6 +26,8 @@ from .match_conditions import Same
 PLACE_RATIO = 0.5
 #: a frequency is taken as if so many records of the general share stood beside it
 SMOOTHING = 1000
+#: bits from which on an answer speaks strongly
+STRONG = 5.0
 #: what a model of nothing but the starting figures takes for the share of duplicates:
 #: one record of a hundred has one
 DUPLICATES = 0.01
@@ -167,9 +169,14 @@ def score(model, left, right):
 
 
 def contradicts(answers):
-    """Tell whether two records contradict each other somewhere (``Level.against``):
-    such a pair is never merged without a person.
+    """Tell whether two records contradict each other somewhere (``Level.against``) and
+    nothing that says so strongly settles it: such a pair is never merged without a
+    person. A date of birth that many have, as forms put in, settles nothing.
 
     :param answers: as in :class:`Verdict`
     """
-    return any(LEVELS[code, level].against for code, level, _weight in answers)
+    strong = {(code, level) for code, level, bits in answers if bits >= STRONG}
+    return any(
+        LEVELS[code, level].against and strong.isdisjoint(LEVELS[code, level].settled)
+        for code, level, _bits in answers
+    )

@@ -12,12 +12,11 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from pypinyin import Style, lazy_pinyin
-
 from .blocked import is_blocked
 from .normalisers import BadValue, day, is_han, join_name, split_name
 from .normalisers import email as clean_email
 from .normalisers import phone as clean_phone
+from .numerals import read_number
 from .scripts import to_simplified
 
 #: columns of a raw record; all texts, any may be missing or None
@@ -48,6 +47,9 @@ PREPARED = (
     "initial",
     "low",
     "high",
+    "stems",
+    "town",
+    "numbers",
     "email",
     "email_user",
     "email_digits",
@@ -98,6 +100,11 @@ _TOWN = re.compile(
     r"|西藏|香港|澳门|台湾|广州|深圳|杭州|南京|苏州|成都|武汉|西安|青岛|宁波|厦门|无锡"
     r"|佛山|东莞|长沙|郑州|大连|合肥|济南|福州|昆明|乌鲁木齐)[省市]?"
 )
+#: which of several: 第三, 五号, 十二店
+_ORDINAL = re.compile(
+    r"(?<=第)[一二三四五六七八九十百]+|[一二三四五六七八九十百]+(?=[号店厂院校中队分支])"
+)
+_PLACE_TYPE = re.compile(r"(?:[省市县区]|自治区|特别行政区)$")
 _LEGAL_FORMS = """
     ab ag as bhd bv co company corp corporation gmbh group holding holdings inc
     incorporated kg kgaa kk limited llc llp ltd mbh nv oy plc pte pty sa sarl sas sdn
@@ -139,6 +146,9 @@ def pinyin(text):
     """Return Chinese signs as pinyin without tones; everything else as it is."""
     if text.isascii():
         return text
+    # here: its dictionary takes a while to read, and many records need none
+    from pypinyin import Style, lazy_pinyin
+
     return "".join(lazy_pinyin(text, style=Style.NORMAL, errors=lambda part: part))
 
 
@@ -197,32 +207,74 @@ def _person_name(row):
     return _name_parts(fold(full).replace("'", "").replace("’", ""))
 
 
-def _company_name(row):
-    if not row.get("name"):
-        return None, None, None, None
-    bare = stem(row["name"])
-    if not bare:
-        return None, None, None, None
-    letters = pinyin(bare)
-    return bare, " ".join(sorted(letters.split())), letters, None
-
-
 def _ends(words):
-    """The first and the last word of a name in the order of the letters: whichever is
-    the given name."""
+    """The first and the last word of a name in the order of the letters, whichever is
+    the given name, and how both begin: a typing error stands further on."""
     parts = (words or "").split()
+    stems = " ".join(part[:3] for part in (parts[:1] + parts[1:][-1:]))
     return {
         "low": parts[0] if parts else None,
         "high": parts[-1] if len(parts) > 1 else None,
+        "stems": stems if len(parts) > 1 else None,
     }
 
 
-def _brand(bare):
-    """The same of a company: apart from its town, its first signs or words."""
-    if not bare or not _HAN.search(bare):
-        return _ends(bare)
-    bare = _TOWN.sub("", bare) or bare
-    return {"low": pinyin(bare[:2]), "high": None}
+def _person(row):
+    name, words, given, family = _person_name(row)
+    return {
+        "name": name,
+        "words": words,
+        "given": given,
+        "family": family,
+        "town": None,
+        "numbers": None,
+        **_ends(words),
+    }
+
+
+def _company(row):
+    """The name proper stands as the given name: without legal form and without the
+    town, which the address tells; numbers tell one branch or factory from another."""
+    name = stem(row["name"]) if row.get("name") else None
+    if not name:
+        empty = ("name", "words", "given", "family", "town", "numbers")
+        return {**dict.fromkeys(empty), **_ends(None)}
+    town, brand = _town(name, row)
+    letters = pinyin(brand)
+    numbers = _NUMBER.findall(name)
+    numbers += [str(read_number(found)) for found in _ORDINAL.findall(name)]
+    han = _HAN.search(brand)
+    return {
+        "name": name,
+        "words": " ".join(sorted(pinyin(name).split())),
+        "given": letters,
+        "family": None,
+        "town": town,
+        # none is as good as a number: the one shop is not the second
+        "numbers": " ".join(numbers) or "-",
+        **(
+            {"low": pinyin(brand[:2]), "high": None, "stems": None}
+            if han
+            else _ends(brand)
+        ),
+    }
+
+
+def _town(name, row):
+    """Return ``(town, name without it)`` of a company's folded name: the record's own
+    town or province, or a well-known one before a Chinese name."""
+    for key in ("city", "state"):
+        place = _PLACE_TYPE.sub("", fold(row.get(key) or ""))
+        if len(place) > 1 and place in name:
+            rest = " ".join(name.replace(place, " ", 1).split())
+            rest = rest.replace(" ", "") if _HAN.search(rest) else rest
+            if len(rest) > 1:
+                return place, rest
+    found = _TOWN.match(name) if _HAN.search(name) else None
+    rest = name[found.end() :] if found else ""
+    if not rest:
+        return None, name
+    return _PLACE_TYPE.sub("", found.group()), rest
 
 
 def _clean(function, value, argument=None):
@@ -290,7 +342,7 @@ def prepare(row, company=False):
     :param bool company: whether it is a company's record
     """
     row = {key: value.strip() if value else None for key, value in row.items()}
-    name, words, given, family = (_company_name if company else _person_name)(row)
+    named = _company(row) if company else _person(row)
     mail = _email(row.get("email"))
     user, _at, host = (mail or "").partition("@")
     site = _SITE.sub("", fold(row.get("website") or ""))
@@ -298,12 +350,8 @@ def prepare(row, company=False):
     digits = _NOT_DIGIT.sub("", number or row.get("phone") or "")
     digits = digits if 6 <= len(digits) <= 15 else ""
     return {
-        "name": name,
-        "words": words,
-        "given": given,
-        "family": family,
-        "initial": given and given[0],
-        **(_brand(name) if company else _ends(words)),
+        **named,
+        "initial": named["given"] and named["given"][0],
         "email": mail,
         # a name before the @, not one of the offices of a company
         "email_user": user if len(user) >= 5 else None,

@@ -1,9 +1,11 @@
 """A model as Splink's settings, and a linker that carries them out."""
 
 import logging
+import os
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 from splink import DuckDBAPI, Linker, SettingsCreator
 
 from .match_comparisons import KINDS
@@ -18,6 +20,8 @@ SCOPE = (
     "l.parent_id <> r.unique_id AND r.parent_id <> l.unique_id",
     "l.fresh OR r.fresh",
 )
+#: DuckDB's threads; each takes address space, which a job has not without end
+MOST_THREADS = 8
 
 
 def settings(model, used, keys=(), dialect="duckdb"):
@@ -25,14 +29,15 @@ def settings(model, used, keys=(), dialect="duckdb"):
 
     :param model: :class:`Model`
     :param used: codes of the comparisons to make
-    :param keys: columns of :func:`block_keys`
+    :param keys: columns of :func:`block_keys`; without any the settings are for
+        learning, which asks for no frequencies
     :param str dialect: ``duckdb`` or ``spark``
     """
     return SettingsCreator(
         link_type="dedupe_only",
         unique_id_column_name=ID,
         comparisons=[
-            _comparison(comparison, model.shares[comparison.code], dialect)
+            _comparison(comparison, model.shares[comparison.code], dialect, bool(keys))
             for comparison in KINDS[model.kind]
             if comparison.code in used
         ],
@@ -51,7 +56,7 @@ def settings(model, used, keys=(), dialect="duckdb"):
     )
 
 
-def _comparison(comparison, shares, dialect):
+def _comparison(comparison, shares, dialect, adjusted):
     levels = [
         {
             "sql_condition": comparison.unknown.sql(dialect),
@@ -67,7 +72,7 @@ def _comparison(comparison, shares, dialect):
             "m_probability": m,
             "u_probability": u,
         }
-        if level.rare:
+        if level.rare and adjusted:
             described["tf_adjustment_column"] = level.rare
             if not any(other.when == Same(level.rare) for other in comparison.levels):
                 described["disable_tf_exact_match_detection"] = True
@@ -86,27 +91,38 @@ def linker_of(frame, model, used, keys=()):
     :param used: codes of the comparisons that are made
     :param keys: names of the columns of keys under which records meet
     """
-    api = DuckDBAPI(duckdb.connect(config={"threads": 2}))
+    threads = min(MOST_THREADS, len(os.sched_getaffinity(0)))
+    api = DuckDBAPI(duckdb.connect(config={"threads": threads}))
     linker = Linker(
-        api.register(_typed(frame)),
+        api.register(arrow_table(frame)),
         settings(model, used, keys),
         log_level=logging.ERROR,
         validate_settings=False,
     )
-    for name, (_values, table) in frequencies(frame, model, used).items():
-        linker.table_management.register_term_frequency_lookup(
-            api.register(_typed(table)), name
-        )
+    if keys:
+        for name, (_values, table) in frequencies(frame, model, used).items():
+            linker.table_management.register_term_frequency_lookup(
+                api.register(arrow_table(table)), name
+            )
     return linker
 
 
-def _typed(frame):
-    """Return the frame with its texts as such.
+def arrow_table(frame):
+    """Return a data frame as an Arrow table, its objects as texts.
 
-    DuckDB takes a column of objects without any value for one of whole numbers, and
-    then fails to compare it with a text.
+    DuckDB reads Arrow as it stands; columns of pandas are converted each time they are
+    read, and one without any value would be taken for one of whole numbers.
     """
-    return frame.astype(dict.fromkeys(frame.select_dtypes(object), "string"))
+    return pa.table(
+        {
+            name: pa.array(
+                column,
+                type=pa.string() if column.dtype == object else None,
+                from_pandas=True,
+            )
+            for name, column in frame.items()
+        }
+    )
 
 
 def frequencies(frame, model, used):

@@ -29,10 +29,11 @@ FAINT = 0.01
 class Matches:
     """``pairs``: columns ``left``, ``right`` (ids, left < right), ``probability``,
     ``kind``, ``answers`` (lists as in :class:`match_model.Verdict`), ``place``;
-    ``models``: by kind."""
+    ``models``: by kind; ``notes``: of :func:`match_learning.learn`."""
 
     pairs: pd.DataFrame
     models: dict
+    notes: list
 
 
 def match(records, seed=0, floor=FLOOR, models=None):
@@ -46,11 +47,12 @@ def match(records, seed=0, floor=FLOOR, models=None):
     :param float floor: the least probability of a pair
     :param models: ``{kind: Model}`` to use; a kind that is not there is learned
     """
-    parts, used_models = [], {}
+    parts, used_models, notes = [], {}, []
     for kind, frame in prepared(records).items():
         model = (models or {}).get(kind)
         if model is None:
-            model = learn(frame, kind, seed)
+            model, found = learn(frame, kind, seed)
+            notes += found
             scored = compare(frame.assign(**{FRESH: True}), model)
             model.ratio = learn_ratio(scored)
             fresh = set(frame.loc[frame[FRESH], ID])
@@ -65,7 +67,7 @@ def match(records, seed=0, floor=FLOOR, models=None):
     pairs = pairs.sort_values(
         ["probability", "left", "right"], ascending=[False, True, True]
     )
-    return Matches(pairs.reset_index(drop=True), used_models)
+    return Matches(pairs.reset_index(drop=True), used_models, notes)
 
 
 def compare(frame, model):

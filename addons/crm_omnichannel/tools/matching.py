@@ -30,7 +30,8 @@ def run(job, seed, floor, learn):
     :param int seed: of the random pairs
     :param float floor: the least probability of a pair
     :param bool learn: learn from these records instead of using the models given
-    :return: ``{"records", "pairs", "preview"}``, see :func:`preview`
+    :return: ``{"records", "pairs", "preview", "notes"}``, see :func:`preview` and
+        :func:`match_learning.learn`
     """
     # here: the server imports this module for the names of the files
     from . import matcher
@@ -72,6 +73,7 @@ def run(job, seed, floor, learn):
         "records": len(records),
         "pairs": len(lines),
         "preview": preview([(line[0], line[1], line[2], line[5]) for line in lines]),
+        "notes": found.notes,
     }
 
 
