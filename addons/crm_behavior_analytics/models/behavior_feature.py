@@ -186,8 +186,9 @@ class BehaviorFeature(models.Model):
         }
         try:
             return text.reason % shown
-        except KeyError:
-            # Parameters of another version of the definition: name and value tell.
+        except (KeyError, TypeError, ValueError):
+            # Parameters of another version of the definition, or a text that was
+            # written wrong: name and value tell.
             return f"{text.name}: {shown[code]}"
 
     @api.model
