@@ -254,10 +254,7 @@ class OmniIdentity(models.Model):
         )
         rows = self.env.execute_query(
             query.select(
-                *(
-                    self._field_to_sql(self._table, name, query)
-                    for name in LOOKED_UP
-                )
+                *(self._field_to_sql(self._table, name, query) for name in LOOKED_UP)
             )
         )
         # whose a shared device is nobody can tell
