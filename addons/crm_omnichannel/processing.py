@@ -24,7 +24,7 @@ from .linking import Linking
 from .messages import cause_of
 from .tools.blocked import fold
 from .tools.landing import scalar_key, unpack
-from .tools.linking import Claim, IdentityClaim, New
+from .tools.linking import Claim, IdentityClaim, New, places, resolve
 from .tools.mapping import MappedRecord, apply_mapping, compile_path
 from .tools.normalisers import BadValue
 from .tools.survivorship import settle
@@ -283,7 +283,8 @@ class _Saving:
         links = linking.link(names, self._taken(people.ids))
         for item, found in zip(self.items, links, strict=True):
             item.person = found.person
-            item.keys = found.keys
+            # what names nobody is claimed by nobody
+            item.keys = [key for key in found.keys if key not in quarantined]
             item.conflicts = found.conflicts
 
     def note(self, partner_id, code, params):
@@ -293,28 +294,40 @@ class _Saving:
                 item.notes.append((code, params))
 
     def _known_identities(self, keys):
-        """Return ``{key: customer id}`` and the set of those that name nobody."""
+        """Return ``{key: customer id}`` and the set of those that name nobody.
+
+        By the rule of ``omni.identity._resolve_many``, in the places of each key. A
+        quarantined one is known to be its owner's, but leads nowhere.
+        """
         if not keys:
             return {}, set()
+        wanted = [(*key, place) for key in keys for place in places(key[2])]
         self.env["omni.identity"].flush_model()
         self.cr.execute(
             SQL(
                 """
-                SELECT identity.kind, identity.value, identity.scope,
-                       identity.partner_id, identity.quarantined
+                SELECT wanted.asked, identity.kind, identity.value, identity.scope,
+                       identity.id, identity.partner_id, identity.quarantined
                 FROM omni_identity AS identity
-                JOIN unnest(%s::text[], %s::text[], %s::text[])
-                     AS wanted (kind, value, scope) USING (kind, value, scope)
+                JOIN unnest(%s::text[], %s::text[], %s::text[], %s::text[])
+                     AS wanted (kind, value, asked, scope) USING (kind, value, scope)
                 """,
-                *(list(column) for column in zip(*keys, strict=True)),
+                *(list(column) for column in zip(*wanted, strict=True)),
             )
         )
-        known, quarantined = {}, set()
-        for *key, owner, is_quarantined in self.cr.fetchall():
-            known[tuple(key)] = owner
+        rows, shared = {}, {}
+        for asked, *row, is_quarantined in self.cr.fetchall():
+            kind, value, _scope, _identity_id, owner = row
             if is_quarantined:
-                quarantined.add(tuple(key))
-        return known, quarantined
+                shared[kind, value, asked] = owner
+            else:
+                rows.setdefault(asked, []).append(row)
+        known = {
+            (*name, asked): found.partner_id
+            for asked, group in rows.items()
+            for name, found in resolve(group).items()
+        }
+        return {**shared, **known}, shared.keys() - known.keys()
 
     def _add_known_partners(self, keys, known):
         """Customers typed in Odoo are known by an e-mail or telephone of theirs alone.

@@ -2,10 +2,10 @@ from odoo import fields
 from odoo.http import Controller, request
 from odoo.tools import LazyTranslate
 
-from odoo.addons.crm_data_governance.endpoint import GuardError, guarded
-from odoo.addons.crm_omnichannel.tools.landing import parse_item, scalar_key
+from odoo.addons.crm_data_governance.endpoint import guarded
 
 from ..models.website import Choice
+from .reading import read_id, read_json
 
 _lt = LazyTranslate(__name__)
 
@@ -26,11 +26,8 @@ class BehaviorVisitor(Controller):
         was made this moment, before its cookie is set.
         """
         request.guard.check_same_site()
-        try:
-            data = parse_item(request.guard.body.decode())
-            anonymous_id = scalar_key(data.get("anonymousId")) or ""
-        except ValueError:
-            raise GuardError(400, "bad_request") from None
+        data = read_json()
+        anonymous_id = read_id(data, "anonymousId")
         agreed = data.get("agreed")
         choice = None
         if isinstance(agreed, bool):

@@ -192,9 +192,10 @@ class BehaviorFeature(models.Model):
         for sentence in filter(None, sentences):
             try:
                 return sentence % shown
-            except KeyError:
+            except (KeyError, TypeError, ValueError):
                 continue
-        # Parameters of another version of the definition: name and value tell.
+        # Parameters of another version of the definition, or a text that was written
+        # wrong: name and value tell.
         return f"{text.name}: {shown[code]}"
 
     @api.model

@@ -50,7 +50,10 @@ class BehaviorLakeErasure(models.Model):
 
     @api.model
     def _work_off(self):
-        """Erase whoever is noted; return how many events that were."""
+        """Erase whoever is noted; return how many events that were.
+
+        Within ``behavior.lake.part._alone``.
+        """
         notes = self.search_fetch([], ["names"])
         if not notes:
             return 0

@@ -1,4 +1,5 @@
 import logging
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -21,6 +22,8 @@ DEFAULT_MONTHS = 36
 #: enters a window is in the store.
 LEAST_MONTHS = 26
 LOCK_TIMEOUT = "5s"
+# any number that no other advisory lock of the database uses
+LAKE_LOCK = 0x6C616B65
 
 
 class BehaviorLakePart(models.Model):
@@ -79,15 +82,31 @@ class BehaviorLakePart(models.Model):
     @api.model
     def _cron_move(self):
         """Move the oldest month that is due; forget whoever is to be erased."""
-        self.env["behavior.lake.erasure"]._work_off()
+        with self._alone() as parts:
+            parts.env["behavior.lake.erasure"]._work_off()
+        self.env["behavior.lake.erasure"].invalidate_model()
         kept = self._months_kept()
         due = self._months_before(kept) if kept else []
         if due:
             self._move_month(due[0])
-        # What was just moved is not in this transaction's snapshot.
-        if due or self.search_count([], limit=1):
-            self._export_identities()
+        with self._alone() as parts:
+            if parts.search_count([], limit=1):
+                parts._export_identities()
         return len(due)
+
+    @contextmanager
+    def _alone(self):
+        """Let one worker at a time write the lake: a file cannot be part of a
+        transaction, and is replaced as a whole.
+
+        In a transaction of its own, which waits first and reads then: what whoever
+        was before has moved, erased or left to erase is seen.
+
+        :return: context manager that gives this model in that transaction
+        """
+        with read_committed(self.env) as cr:
+            cr.execute("SELECT pg_advisory_xact_lock(%s)", [LAKE_LOCK])
+            yield self.with_env(self.env(cr=cr))
 
     @api.model
     def _months_before(self, kept, today=None):
@@ -118,18 +137,20 @@ class BehaviorLakePart(models.Model):
         count: the next try writes them anew.
 
         :param date month: first day
-        :return: the part; empty when the month had no events
+        :return: the part; empty when the month had no events, or is gone already
         """
         # Not in our snapshot: what was committed between it and the lock would be
         # dropped unseen.
-        with read_committed(self.env) as cr:
-            part = self.with_env(self.env(cr=cr))._move_locked(month)
+        with self._alone() as parts:
+            part = parts._move_locked(month)
         self.env["behavior.event"].invalidate_model()
         return self.browse(part.ids)
 
     @api.model
     def _move_locked(self, month):
         cr = self.env.cr
+        if month not in store.partition_months(cr):
+            return self.browse()
         table = SQL.identifier(store.partition_name(month))
         cr.execute(SQL("SET LOCAL lock_timeout = %s", LOCK_TIMEOUT))
         # Against writers, and against another move of the same month.

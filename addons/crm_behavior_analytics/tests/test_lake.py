@@ -1,6 +1,7 @@
 import json
 import shutil
 import tempfile
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -8,13 +9,17 @@ from unittest.mock import patch
 
 import polars as pl
 import pyarrow.parquet as pq
+from psycopg2.errors import LockNotAvailable
 
 from odoo import fields
 from odoo.exceptions import UserError
+from odoo.sql_db import db_connect
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from .. import store
 from ..models.behavior_feature_provider import BEHAVIOR
+from ..models.behavior_lake_part import LAKE_LOCK
 from ..tools import lake as tool
 from ..tools import lake_people, prediction
 from ..tools.tracking import read_messages
@@ -431,6 +436,32 @@ class TestLake(EventCase):
         self.assertEqual(
             {one for one in read if one.startswith("identify")}, {"identify-2"}
         )
+
+    def test_one_writes_at_a_time(self):
+        """Who comes second waits, before it has read what it is going to write."""
+        notes = self.env["behavior.lake.erasure"]
+        notes.create({"identities": [], "names": ["nobody"], "emails": []})
+        self.env.flush_all()
+        # The test's own transaction has not asked for the lock yet.
+        with closing(db_connect(self.env.cr.dbname).cursor()) as other:
+            other.execute("SELECT pg_advisory_xact_lock(%s)", [LAKE_LOCK])
+            for write in (self._run_policy, self._move):
+                with (
+                    self.subTest(write.__name__),
+                    self.assertRaises(LockNotAvailable),
+                    mute_logger("odoo.sql_db"),
+                    self.env.cr.savepoint(),
+                    patch.object(tool.Lake, "files", side_effect=Stop),
+                    patch.object(tool.Lake, "replace", side_effect=Stop),
+                ):
+                    self.env.cr.execute("SET LOCAL lock_timeout = '100ms'")
+                    write()
+        self.assertTrue(notes.search([]))
+        self.assertFalse(self._bytes())
+        self._run_policy()
+        self.assertFalse(notes.search([]))
+        # moved by whoever was quicker
+        self.assertFalse(self._move())
 
     def test_files_without_the_column(self):
         """What a file tells that is older than the column is unvouched."""

@@ -157,7 +157,8 @@ class TestVisitor(HttpCase):
         self._tell(200, {"Origin": self.base_url()}, anonymousId="browser-1")
 
     def test_bad_requests(self):
-        for body in ("", "[]", "1", "x", '{"anonymousId": "\\u0000"}', "\udcff"):
+        for body in ("", "[]", "1", "x", '{"anonymousId": "\\u0000"}',
+                     '{"anonymousId": "\\ud800"}', "\udcff"):  # fmt: skip
             response = self.url_open(
                 "/behavior/visitor",
                 data=body.encode("utf-8", "surrogateescape"),

@@ -42,6 +42,7 @@ class GovernanceErasure(models.AbstractModel):
         leads.with_context(tracking_disable=True).write(
             dict.fromkeys(CONTACT_FIELDS, False)
         )
+        self._omni_tracked_of(leads).unlink()
         result = super()._erase_person(partner, identities)
         if not leads:
             return result
@@ -54,6 +55,19 @@ class GovernanceErasure(models.AbstractModel):
                 "reason": "sales_record",
             },
         ]
+
+    @api.model
+    def _omni_tracked_of(self, leads):
+        """Return the values that the chatter of opportunities tells of their contact.
+
+        :return: ``mail.tracking.value``
+        """
+        return self.env["mail.tracking.value"].search(
+            Domain("mail_message_id.model", "=", leads._name)
+            & Domain("mail_message_id.res_id", "in", leads.ids)
+            & Domain("field_id.model", "=", leads._name)
+            & Domain("field_id.name", "in", ("partner_id", *CONTACT_FIELDS))
+        )
 
     @api.model
     def _omni_leads_of(self, partner, identities):

@@ -8,6 +8,8 @@ from ..tools.linking import KIND_ORDER, IdentityClaim, resolve
 MAX_VALUE = 256
 #: kind -> field of the partner that tells it of customers typed into Odoo
 TYPED_FIELDS = {"email": "email_normalized", "phone": "phone_sanitized"}
+#: what tells whom an identifier names
+LOOKED_UP = ("kind", "value", "scope", "id", "partner_id", "quarantined")
 
 
 class OmniIdentity(models.Model):
@@ -199,16 +201,16 @@ class OmniIdentity(models.Model):
 
         The narrowest scope that knows an identifier decides; where several of one
         breadth name different customers, it names none.  Whom no identity names, a
-        customer of the scopes' companies has who alone has the e-mail or telephone.
+        customer of the scopes' companies has who alone has the e-mail or telephone,
+        unless it is quarantined in one of the scopes.
 
         :param keys: iterable of ``(kind, value)``, values in their normal form
         :param scopes: iterable of str
         :return: ``{(kind, value): partner id}``, those known
         """
         keys, scopes = set(keys), set(scopes)
-        people = {
-            key: found.partner_id for key, found in self._find(keys, scopes).items()
-        }
+        found, quarantined = self._look_up(keys, scopes)
+        people = {key: one.partner_id for key, one in found.items()}
         company_ids = [
             int(scope.partition(":")[2]) or False
             for scope in scopes
@@ -217,7 +219,7 @@ class OmniIdentity(models.Model):
         for kind in TYPED_FIELDS if company_ids else ():
             values = {
                 key[1]
-                for key in keys
+                for key in keys - quarantined
                 if key[0] == kind and key[1] and key not in people
             }
             typed = self._find_typed(kind, values, company_ids)
@@ -232,25 +234,39 @@ class OmniIdentity(models.Model):
         :param scopes: as for :meth:`_resolve_many`
         :return: ``{(kind, value): Found}``
         """
+        return self._look_up(keys, scopes)[0]
+
+    @api.model
+    def _look_up(self, keys, scopes):
+        """Read what identities say of identifiers.
+
+        :param keys: as for :meth:`_resolve_many`
+        :param scopes: as for :meth:`_resolve_many`
+        :return: as :meth:`_find`, and the set of those that are quarantined in a scope
+        """
         keys = {key for key in keys if key[1]}
         if not keys:
-            return {}
+            return {}, set()
         query = self._search(
             Domain("kind", "in", {kind for kind, _value in keys})
             & Domain("value", "in", {value for _kind, value in keys})
             & Domain("scope", "in", list(scopes))
-            # whose a shared device is nobody can tell
-            & Domain("quarantined", "=", False)
         )
         rows = self.env.execute_query(
             query.select(
-                *(
-                    self._field_to_sql(self._table, name, query)
-                    for name in ("kind", "value", "scope", "id", "partner_id")
-                )
+                *(self._field_to_sql(self._table, name, query) for name in LOOKED_UP)
             )
         )
-        return resolve(row for row in rows if row[:2] in keys)
+        # whose a shared device is nobody can tell
+        open_rows, quarantined = [], set()
+        for *row, is_quarantined in rows:
+            if tuple(row[:2]) not in keys:
+                continue
+            if is_quarantined:
+                quarantined.add(tuple(row[:2]))
+            else:
+                open_rows.append(row)
+        return resolve(open_rows), quarantined
 
     @api.model
     def _find_typed(self, kind, values, company_ids):

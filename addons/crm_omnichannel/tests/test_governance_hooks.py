@@ -277,6 +277,11 @@ class TestGovernanceHooks(OmniCase):
             [bool(record.payload) for record in records], [True, False, True]
         )
 
+    def _flush_chatter(self):
+        """Write what is tracked, as a commit does."""
+        self.env.flush_all()
+        self.env.cr.precommit.run()
+
     def test_erasure_of_opportunities(self):
         """They stay, without who they were for; those of others stay as they are."""
         firm = self.env["res.partner"].create({"name": "Firm", "is_company": True})
@@ -307,6 +312,14 @@ class TestGovernanceHooks(OmniCase):
             ]
         )
         theirs, others = leads[:3], leads[3:]
+        # the chatter tells what was there before
+        self._flush_chatter()
+        leads[1].write({"contact_name": "Zhao X", "expected_revenue": 8})
+        leads[1].phone = "+86 137 0123 4567"
+        others[0].contact_name = "Qian X"
+        self._flush_chatter()
+        leads[1].contact_name = "Zhao"
+        self._flush_chatter()
         # as mails came in before anybody was a contact
         mails = self.env["mail.message"].create(
             [
@@ -336,6 +349,12 @@ class TestGovernanceHooks(OmniCase):
         for lead in theirs:
             for name in ("contact_name", "email_from", "email_normalized", "phone"):
                 self.assertFalse(lead[name], f"{lead.name}: {name}")
+        self._flush_chatter()
+        tracked = leads.message_ids.sudo().tracking_value_ids
+        told = {one.new_value_char for one in tracked} - {False}
+        self.assertIn("Qian X", told)
+        self.assertFalse(told & {"Zhao", "Zhao X", "+86 137 0123 4567"}, told)
+        self.assertIn("expected_revenue", tracked.field_id.mapped("name"))
         self.assertEqual(mails.mapped("email_from"), [False, "zhaoxu@example.org"])
         self.assertFalse(leads[0].city)
         self.assertEqual(leads[0].expected_revenue, 9)

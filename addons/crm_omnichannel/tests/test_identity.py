@@ -106,6 +106,23 @@ class TestIdentity(OmniCase):
             resolve("email", "ada@typed.example", [own, "company:0"]), self.bob
         )
 
+    def test_a_quarantined_address_names_nobody(self):
+        self.ada.write({"email": "ada@typed.example", "phone": "+8613916123456"})
+        own = f"company:{self.env.company.id}"
+        resolve = self.identities._resolve
+        for kind, value in (
+            ("email", "ada@typed.example"),
+            ("phone", "+8613916123456"),
+        ):
+            identity = self.identities._claim(self.bob, kind, value, own)
+            self.assertEqual(resolve(kind, value, [own, "company:0"]), self.bob)
+            identity.quarantined = True
+            self.assertFalse(resolve(kind, value, [own, "company:0"]), kind)
+            self.assertEqual(resolve(kind, value, "company:0"), self.ada)
+            # whom all know is not hidden by what one company shares
+            self.identities._claim(self.bob, kind, value, "company:0")
+            self.assertEqual(resolve(kind, value, [own, "company:0"]), self.bob)
+
     def test_who_has_it_keeps_it(self):
         self.identities._claim(self.ada, "user_id", "u-1", "source:1")
         found = self.identities._claim(self.bob, "user_id", "u-1", "source:1")

@@ -211,6 +211,49 @@ class TestProcessing(OmniCase):
         )
         self.assertEqual(record.mapped("partner_id"), both)
 
+    def test_what_no_company_has_is_known_to_all(self):
+        """As for events: a company's own identity counts before that of no company."""
+        identities = self.env["omni.identity"]
+        wide, own = self.env["res.partner"].create([{"name": "Wide"}, {"name": "Own"}])
+        company = self.env.company
+        mine = self.make_channel("mine", company_id=company.id)
+        scope = f"company:{company.id}"
+        for partner, value, place in (
+            (wide, "a@all.example", "company:0"),
+            (wide, "b@all.example", "company:0"),
+            (own, "b@all.example", scope),
+        ):
+            identities._claim(partner, "email", value, place)
+        records = self.process(
+            {"id": "1", "name": "A", "email": "a@all.example"},
+            {"id": "2", "name": "B", "email": "b@all.example"},
+            channel=mine,
+        )
+        self.assertEqual(list(records.mapped("partner_id")), [wide, own])
+        # a channel of no company does not look into companies
+        record = self.process({"id": "3", "name": "Own", "email": "b@all.example"})
+        self.assertEqual(record.partner_id, wide)
+
+    def test_a_quarantined_address_leads_nowhere(self):
+        """Nor to who is typed with it alone, nor does a company make it its own."""
+        typed = self.env["res.partner"].create(
+            {"name": "Typed", "email": "office@all.example"}
+        )
+        identities = self.env["omni.identity"]
+        identities._claim(
+            typed, "email", "office@all.example", "company:0"
+        ).quarantined = True
+        mine = self.make_channel("mine", company_id=self.env.company.id)
+        scopes = [f"company:{self.env.company.id}", "company:0"]
+        for channel in (mine, self.channel):
+            document = {"id": "1", "name": "New", "email": "office@all.example"}
+            record = self.process(document, channel=channel)
+            self.assertEqual(record.state, "done")
+            self.assertNotEqual(record.partner_id, typed)
+            for place in (scopes, scopes[1:]):
+                found = identities._resolve("email", "office@all.example", place)
+                self.assertFalse(found)
+
     def test_two_customers_claimed_by_one_record(self):
         first = self.process({"id": "1", "name": "A", "email": "a@x.org"}).partner_id
         second = self.process(

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
+#: the scope of no company
+EVERYWHERE = "company:0"
 STRONG = "strong"
 SHARED = "shared"
 WEAK = "weak"
@@ -266,9 +268,14 @@ def link(claims, known, names, taken, kinds=KINDS, quarantined=(), roots=None):
 
 def breadth(scope):
     """How many people a scope spans: 0 one channel or source, 1 a company, 2 all."""
-    if scope == "company:0":
+    if scope == EVERYWHERE:
         return 2
     return 1 if scope.startswith("company:") else 0
+
+
+def places(scope):
+    """Where an identifier of a scope may be known: what no company has, all may use."""
+    return (scope, EVERYWHERE) if breadth(scope) == 1 else (scope,)
 
 
 def resolve(rows):

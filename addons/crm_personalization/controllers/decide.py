@@ -1,6 +1,7 @@
 from odoo.http import Controller, request
 from odoo.tools import LazyTranslate
 
+from odoo.addons.crm_behavior_analytics.controllers.reading import read_id, read_json
 from odoo.addons.crm_data_governance.endpoint import guarded
 
 from .. import const
@@ -28,7 +29,7 @@ class PersonalizationDecide(Controller):
         reads, so its ``userId`` says nothing, and its ``anonymousId`` lends the
         segments of the customer, never a word of it.
         """
-        data = reading.read_json()
+        data = read_json()
         codes = reading.read_slots(data, lambda entry: entry)
         credential = request.guard.credential
         company = credential.company_id or request.env.company
@@ -70,10 +71,10 @@ class PersonalizationDecide(Controller):
     def _identify(slots, company, data, credential):
         """:return: ``(partner, vouched for, anonymous id to record)``"""
         vouched = credential.kind == "secret"
-        anonymous_id = reading.read_id(data, "anonymousId")
+        anonymous_id = read_id(data, "anonymousId")
         scopes = slots.env["behavior.source"]._company_scopes(company)
         resolve = slots.env["omni.identity"]._resolve
-        user_id = reading.read_id(data, "userId") if vouched else ""
+        user_id = read_id(data, "userId") if vouched else ""
         # As of events: beside a user ID, whose browser it is says nothing.
         if user_id:
             partner = resolve("user_id", user_id, scopes)

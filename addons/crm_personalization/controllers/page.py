@@ -1,6 +1,7 @@
 from odoo.http import Controller, request
 from odoo.tools import LazyTranslate
 
+from odoo.addons.crm_behavior_analytics.controllers.reading import read_id, read_json
 from odoo.addons.crm_data_governance.endpoint import guarded, json_response
 
 from . import reading
@@ -25,13 +26,13 @@ class PersonalizationPage(Controller):
         recorded; a visitor in a segment gets the cookie of the segment.
         """
         request.guard.check_same_site()
-        data = reading.read_json()
+        data = read_json()
         slots = reading.read_slots(data, self._code_of)
         website = request.env["website"].get_current_website()
         lang = reading.read_lang(data.get("lang"))
         if lang:
             website = website.with_context(lang=lang)
-        anonymous_id = reading.read_id(data, "anonymousId")
+        anonymous_id = read_id(data, "anonymousId")
         user = website._visiting_user()
         partner = user.partner_id.with_company(website.sudo().company_id)
         website._meet_visitor(partner, anonymous_id)

@@ -5,32 +5,11 @@ from odoo.http import request
 from odoo.addons.crm_data_governance.endpoint import GuardError, add_messages
 from odoo.addons.crm_data_governance.messages import render
 from odoo.addons.crm_data_governance.tools.language import pick_language
-from odoo.addons.crm_omnichannel.tools.landing import (
-    Verdict,
-    canonical,
-    parse_item,
-    scalar_key,
-)
 
 from .. import const
 from ..messages import ERRORS
 
 add_messages(ERRORS)
-
-
-def read_json():
-    """The body of the request.
-
-    :return: dict
-    :raise GuardError: it is no JSON object
-    """
-    try:
-        data = parse_item(request.guard.body.decode())
-        # half a character, written as an escape, cannot be stored or searched
-        canonical(data)
-    except ValueError:
-        raise GuardError(400, "bad_request") from None
-    return data
 
 
 def read_slots(data, code_of):
@@ -48,14 +27,6 @@ def read_slots(data, code_of):
     if not named or len(set(codes)) != len(codes):
         raise GuardError(400, "bad_slots", limit=const.MAX_SLOTS)
     return dict(zip(codes, entries, strict=True))
-
-
-def read_id(data, name):
-    """An identifier in the body, as all of the suite read it; "" for none."""
-    try:
-        return scalar_key(data.get(name)) or ""
-    except Verdict:
-        return ""
 
 
 def read_lang(value):

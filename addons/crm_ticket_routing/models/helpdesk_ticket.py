@@ -445,7 +445,7 @@ class HelpdeskTicket(models.Model):
                 continue
             ticket.sudo().routing_target_ids.filtered(
                 lambda t: t.kind == "first_response"
-            )._mark_met(message.date, "replied", {"user": user_sudo.name})
+            )._mark_met(message.date, "replied", {"user": user_sudo.id})
 
     # --- WHO CAN TAKE IT ---
 

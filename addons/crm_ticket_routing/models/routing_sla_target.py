@@ -111,10 +111,19 @@ class RoutingSlaTarget(models.Model):
     @api.depends("outcome_code", "outcome_params")
     @api.depends_context("lang")
     def _compute_outcome(self):
-        for target in self:
+        told = {target: dict(target.outcome_params or {}) for target in self}
+        users = self.env["res.users"].browse(
+            params["user"] for params in told.values() if "user" in params
+        )
+        # sudo: names of colleagues, whose records may be out of the reader's reach.
+        names = {user.id: user.name for user in users.sudo().exists()}
+        for target, params in told.items():
+            if "user" in params:
+                params["user"] = names.get(params["user"]) or self.env._(
+                    "Unknown agent"
+                )
             target.outcome = (
-                render(self.env, OUTCOMES, target.outcome_code, target.outcome_params)
-                or False
+                render(self.env, OUTCOMES, target.outcome_code, params) or False
             )
 
     # --- CLOCK ---

@@ -185,6 +185,18 @@ class TestRoutingSla(RoutingCase):
         )
         self.assertIn(self.agent.name, target.outcome)
         self.assertEqual(self._target(ticket, "resolution").state, "running")
+        # The name is that of today: of a former agent who was erased nothing is left.
+        former = self.agent.name
+        self.agent.name = "Erased"
+        self.env.invalidate_all()
+        self.assertIn("Erased", target.outcome)
+        self.env.cr.execute(
+            "SELECT target::text FROM routing_sla_target AS target WHERE id = %s",
+            [target.id],
+        )
+        self.assertNotIn(former, self.env.cr.fetchone()[0])
+        target.outcome_params = {"user": 2**31 - 1}
+        self.assertEqual(target.outcome, "Answered by Unknown agent.")
 
     def test_reply_of_a_portal_user(self):
         self._policy()

@@ -1,4 +1,7 @@
-"""The counts of waiting times keep the ID of their team instead of going with it."""
+"""The counts of waiting times keep the ID of their team instead of going with it.
+
+Who answered a ticket is kept as a user, not as a name.
+"""
 
 from odoo.tools.sql import column_exists
 
@@ -13,5 +16,17 @@ def migrate(cr, version):
             DROP CONSTRAINT IF EXISTS routing_wait_bucket_team_id_fkey;
         ALTER TABLE routing_wait_bucket RENAME COLUMN team_id TO team_ref;
         UPDATE routing_wait_bucket SET team_ref = 0 WHERE team_ref IS NULL
+        """
+    )
+    cr.execute(
+        """
+        UPDATE routing_sla_target AS target
+        SET outcome_params = jsonb_build_object('user', coalesce((
+            SELECT users.id FROM res_users AS users
+            JOIN res_partner AS person ON person.id = users.partner_id
+            WHERE person.name = target.outcome_params ->> 'user'
+            ORDER BY users.id LIMIT 1
+        ), 0))
+        WHERE jsonb_typeof(outcome_params -> 'user') = 'string'
         """
     )
