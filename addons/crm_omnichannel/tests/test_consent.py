@@ -117,7 +117,7 @@ class TestConsentModel(TransactionCase):
         self.assertEqual(self.consents._refusing([], "analytics"), set())
 
     def test_refusing_customers(self):
-        """Those who said no in person or under an identifier, and have not come back."""
+        """Those who said no in person or under an identifier, and did not come back."""
         visitor = ("anonymous_id", "v-1", "source:1")
         back, silent = self.env["res.partner"].create(
             [{"name": name} for name in ("Back", "Silent")]

@@ -7,9 +7,14 @@ from odoo.tools.sql import column_exists
 
 
 def migrate(cr, version):
-    # older than the counts
-    if not column_exists(cr, "routing_wait_bucket", "team_id"):
-        return
+    # each unless the database is older than it
+    if column_exists(cr, "routing_wait_bucket", "team_id"):
+        _keep_teams(cr)
+    if column_exists(cr, "routing_sla_target", "outcome_params"):
+        _name_users(cr)
+
+
+def _keep_teams(cr):
     cr.execute(
         """
         ALTER TABLE routing_wait_bucket
@@ -18,6 +23,9 @@ def migrate(cr, version):
         UPDATE routing_wait_bucket SET team_ref = 0 WHERE team_ref IS NULL
         """
     )
+
+
+def _name_users(cr):
     cr.execute(
         """
         UPDATE routing_sla_target AS target
