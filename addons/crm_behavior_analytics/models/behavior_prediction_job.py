@@ -80,6 +80,8 @@ class BehaviorPrediction(models.Model):
         if chosen is not None:
             files = {**files, f"{tool.CHOSEN}.parquet": self._exporter_of_units(chosen)}
         spec = self._prepare_spec(as_of, providers, tables)
+        # also where nobody is chosen by a condition, but somebody wants no profile
+        spec["chosen"] = chosen is not None
         self.problem_code = self.problem_params = False
         self.job_id = self.env["omni.job"]._start(
             function,

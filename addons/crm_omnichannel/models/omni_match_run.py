@@ -47,7 +47,9 @@ class OmniMatchRun(models.Model):
     )
     models = fields.Json(readonly=True, help="The weights that were learned.")
     notes = fields.Json(
-        readonly=True, help="What could not be learned, as codes and params."
+        "Reason Code",
+        readonly=True,
+        help="What could not be learned, as codes and params.",
     )
     note_text = fields.Text("Notes", compute="_compute_note_text")
     preview = fields.Json(
