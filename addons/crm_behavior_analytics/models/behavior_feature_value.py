@@ -105,6 +105,12 @@ class BehaviorFeatureValue(models.Model):
         if full is None:
             full = as_of.weekday() == FULL_REFRESH_WEEKDAY
         units = None if full else self._stale_units(company, as_of)
+        if units is not None:
+            profiles = self.search(
+                [("company_id", "=", company.id)]
+                + [("partner_id", "in", list(self._unwilling(company)))]
+            )
+            units = sorted({*units, *profiles.partner_id.ids})
         if units is not None and not units:
             company._set_behavior_refresh(as_of, now)
             return self.env["omni.job"]
@@ -135,6 +141,12 @@ class BehaviorFeatureValue(models.Model):
         )
         company.behavior_features_job_id = job
         return job
+
+    @api.model
+    def _unwilling(self, company):
+        """Customers who want no profile: they have none. Set of ids."""
+        consents = self.env["omni.consent"].with_company(company)
+        return set(consents._refusing_customers("profiling").ids)
 
     @api.model
     def _stale_units(self, company, as_of):
@@ -246,9 +258,7 @@ class BehaviorFeatureValue(models.Model):
         as_of = datetime.fromisoformat(spec["as_of"])
         keys = json.loads((folder / "identities.json").read_text(encoding="utf-8"))
         units = json.loads((folder / tool.UNITS_FILE).read_text(encoding="utf-8"))
-        # Who wants no profile has none.
-        consents = self.env["omni.consent"].with_company(company)
-        unwilling = set(consents._refusing_customers("profiling").ids)
+        unwilling = self._unwilling(company)
         rows, found = tool.read_figures(folder), []
         while part := list(islice(rows, ROWS)):
             part = [row for row in part if row[0] not in unwilling]

@@ -5,6 +5,8 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Command, Domain
 from odoo.tools import SQL, LazyTranslate
 
+from odoo.addons.crm_omnichannel.columns import readable
+
 from ..demo_reading import shop_visits
 from ..tools import reading as tool
 from .behavior_reading import MAX_LISTED
@@ -341,10 +343,14 @@ class BehaviorFunnel(models.Model):
             return self.env["behavior.feature.provider"]._sql_channel()
         column = {
             "source": SQL("event.source_id::text"),
-            "country": SQL("customer.country_id::text"),
-            "salesperson": SQL("customer.user_id::text"),
+            "country": self._customer_sql("country_id"),
+            "salesperson": self._customer_sql("user_id"),
         }
         return column.get(self.breakdown)
+
+    def _customer_sql(self, name):
+        """A field of the customer, unknown where it is closed to the reader."""
+        return SQL("%s::text", readable(self.env["res.partner"], name, "customer"))
 
     def _describe_breakdown(self, rows, size):
         if not self.breakdown:

@@ -3,6 +3,8 @@ from odoo.exceptions import ValidationError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from odoo.addons.crm_omnichannel.columns import readable
+
 from .behavior_reading import EVENT_TYPES, event_condition
 
 OPERATORS = [
@@ -102,8 +104,8 @@ def property_condition(path, operator, value):
     :return: ``Domain`` of ``behavior.event``
     """
 
-    def to_sql(_model, alias, _query):
-        properties = SQL.identifier(alias, "properties")
+    def to_sql(model, alias, _query):
+        properties = readable(model, "properties", alias)
         found = SQL("(%s #>> %s)", properties, path)
         if operator == "set":
             return SQL("%s IS NOT NULL", found)

@@ -79,13 +79,15 @@ class BehaviorPrediction(models.Model):
         chosen = self._chosen_units()
         if chosen is not None:
             files = {**files, f"{tool.CHOSEN}.parquet": self._exporter_of_units(chosen)}
-        spec = self._prepare_spec(as_of, providers, tables)
-        # also where nobody is chosen by a condition, but somebody wants no profile
-        spec["chosen"] = chosen is not None
+        spec = {
+            **self._prepare_spec(as_of, providers, tables),
+            "prediction_id": self.id,
+            "chosen": chosen is not None,
+        }
         self.problem_code = self.problem_params = False
         self.job_id = self.env["omni.job"]._start(
             function,
-            {"spec": {**spec, "prediction_id": self.id, **arguments}},
+            {"spec": {**spec, **arguments}},
             {**tables, **files},
             timeout,
             collect=(self._name, collect),
@@ -102,7 +104,6 @@ class BehaviorPrediction(models.Model):
             "without": self.excluded_feature_ids.mapped("code"),
             "tables": names,
             "label_tables": [*label.tables] or names,
-            "chosen": bool(ast.literal_eval(self.chosen_domain or "[]")),
             "label": label.function,
             "label_params": {
                 "min_acts": self.min_acts,

@@ -5,6 +5,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from odoo.addons.crm_omnichannel.columns import readable
 from odoo.addons.crm_omnichannel.models.omni_segment import BROKEN, asked_fields
 from odoo.addons.crm_omnichannel.tools.domains import (
     MAX_LENGTH,
@@ -153,7 +154,9 @@ class BehaviorReading(models.AbstractModel):
         names = ("id", "timestamp", "partner_id", "source_id", "type", "visitor")
         columns = [SQL.identifier(query.table, name) for name in names]
         if value:
-            columns.append(SQL.identifier(query.table, "context"))
+            columns.append(
+                SQL("%s AS context", readable(events, "context", query.table))
+            )
         columns += [
             SQL(
                 "%s AS %s",
@@ -191,8 +194,9 @@ class BehaviorReading(models.AbstractModel):
     def _whose_sql(self):
         domain = self._get_customer_domain()
         if not domain.is_true():
+            # Archived customers count, as they do where nothing is asked.
             partners = self.env["res.partner"].with_context(
-                allowed_company_ids=self.company_id.ids
+                allowed_company_ids=self.company_id.ids, active_test=False
             )
             return SQL("customer.id IN %s", partners._search(domain).subselect())
         if self.known_only:

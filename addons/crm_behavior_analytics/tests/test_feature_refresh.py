@@ -143,8 +143,9 @@ class TestRefresh(PredictionCase):
         return set(self.Value._stale_units(self.company, midnight))
 
     def test_who_wants_no_profile_has_none(self):
-        unwilling = self.partners[0]
-        self._refresh(3, full=True)
+        # of whom nothing else changes
+        unwilling = self.quiet[0]
+        self._refresh(full=True)
         self.assertIn(unwilling.id, self._figures())
         consents = self.env["omni.consent"].with_company(self.company)
         consents._record(unwilling, "profiling", "denied")

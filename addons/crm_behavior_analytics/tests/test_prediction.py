@@ -189,9 +189,18 @@ class TestTrainAndScore(PredictionCase):
         contact = self.env["res.partner"].create(
             {"name": "Contact", "parent_id": top.partner_id.id}
         )
+        self.assertFalse(prediction.job_id.arguments["spec"]["chosen"])
         self.assertEqual(
             contact.with_company(self.company).behavior_churn_band, top.band
         )
+        # Who wants no profile has no score after the next scoring, all others keep one.
+        others = scores.partner_id - top.partner_id
+        self.env["omni.consent"].with_company(self.company)._record(
+            top.partner_id, "profiling", "denied"
+        )
+        prediction.action_score()
+        self._finish(prediction)
+        self.assertEqual(prediction.score_ids.partner_id, others)
         nodes = set(self.env["governance.lineage"]._lineage_edges())
         node = f"prediction:{self.company.id}/churn/{version.number}"
         self.assertIn(
@@ -572,7 +581,6 @@ class TestPrediction(PredictionCase):
         spec = self.prediction._prepare_spec(
             fields.Datetime.now(), self.prediction._providers(), {"orders.parquet": 1}
         )
-        self.assertTrue(spec["chosen"])
         self.assertEqual(spec["without"], ["tenure_days"])
         self.assertEqual(spec["rule"], "days_since_order")
         self.assertEqual(spec["purchases"], [], "one of its figures is left out")

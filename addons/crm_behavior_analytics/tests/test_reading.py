@@ -365,6 +365,27 @@ class TestFunnel(ReadingCase):
         self.assertEqual((rows[segment.name], rows["Unknown"]), ([2, 1], [1, 0]))
         self.assertEqual(result["steps"][0]["count"], 3, "nobody counts twice in all")
 
+    def test_breakdown_by_a_field_that_is_closed(self):
+        """Whom a policy hides the country from, sees nobody's in the breakdown."""
+        self._land([{"visitor": "v1", "name": "In", "at": BEGIN}])
+        funnel = self._funnel(["In", "Out"]).with_user(self.reader)
+        funnel.sudo().breakdown = "country"
+        [row] = funnel._read_result(NOW)["breakdown"]["rows"]
+        self.assertEqual((row["name"], row["counts"]), ("China", [1, 0]))
+        field = self.env["ir.model.fields"]._get("res.partner", "country_id")
+        self.env["governance.field.policy"].create(
+            {
+                "name": "Countries",
+                "model_id": self.env["ir.model"]._get_id("res.partner"),
+                "field_ids": [Command.set(field.ids)],
+                "group_ids": [Command.set(self.env.ref("base.group_user").ids)],
+                "access": "hidden",
+                "active": True,
+            }
+        )
+        [row] = funnel._read_result(NOW)["breakdown"]["rows"]
+        self.assertEqual((row["name"], row["counts"]), ("Unknown", [1, 0]))
+
     def test_late_arrival(self):
         """What arrives late counts when it happened."""
         self._land(
