@@ -45,8 +45,10 @@ sys.path.insert(0, {root!r})
 from scripts.layout import set_done
 from scripts.loading import first_night
 
-print(*first_night.work(env), sep="\\n")
-set_done("first-night", "done")
+left = first_night.work(env)
+print(*left, sep="\\n")
+if not left:
+    set_done("first-night", "done")
 """
 
 

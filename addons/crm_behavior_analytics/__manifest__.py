@@ -13,6 +13,7 @@
             "lightgbm",
             "numpy",
             "orjson",
+            "packaging",
             "polars",
             "pyarrow",
             "scikit-learn",

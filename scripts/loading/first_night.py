@@ -14,6 +14,7 @@ PREDICTION = "crm_behavior_analytics.behavior_prediction_churn_shanghai_demo"
 SLOT = "crm_personalization.personalization_slot_banner_demo"
 OPPORTUNITIES = 12
 PATIENCE_SECONDS = 300
+UNFINISHED = "Not done, see Omnichannel → Configuration → Background Jobs: {name}"
 
 
 def work(env):
@@ -30,13 +31,13 @@ def work(env):
     run = env["omni.match.run"]._start("full")
     env.cr.commit()
     if not _carried_out(env, run.job_id):
-        left.append("The search for duplicates goes on in the background.")
+        left.append(UNFINISHED.format(name=run.job_id.name))
     prediction = env.ref(PREDICTION)
     for begin in (prediction.action_train, prediction.action_score):
         begin()
         env.cr.commit()
         if not _carried_out(env, prediction.job_id):
-            left.append("The churn prediction goes on in the background.")
+            left.append(UNFINISHED.format(name=prediction.job_id.name))
             break
     env["governance.lineage.edge"]._refresh_lineage()
     env.cr.commit()
@@ -75,7 +76,7 @@ def _show_contents(env):
 
 
 def _carried_out(env, job):
-    """Let the runner work until a job has ended; return whether it has."""
+    """Let the runner work until a job has ended; return whether it is done."""
     until = time.monotonic() + PATIENCE_SECONDS
     while job.state not in ("done", "failed", "cancelled"):
         if time.monotonic() > until:
@@ -84,4 +85,4 @@ def _carried_out(env, job):
         env["omni.job"]._cron_tick()
         env.cr.commit()
         env.invalidate_all()
-    return True
+    return job.state == "done"
